@@ -1,0 +1,27 @@
+// The few element-wise operations that no other kernel has absorbed.
+
+#ifndef COGDIST_KERNELS_ELEMENTWISE_H_
+#define COGDIST_KERNELS_ELEMENTWISE_H_
+
+#include "runtime/stream.h"
+#include "runtime/tensor.h"
+
+namespace cogdist {
+
+// y += x. Both contiguous, of the same type and size.
+struct AddArgs {
+  TensorView y;
+  TensorView x;
+};
+void Add(Stream& stream, const AddArgs& args);
+
+// x *= factor. Contiguous.
+struct ScaleArgs {
+  TensorView x;
+  float factor = 1;
+};
+void Scale(Stream& stream, const ScaleArgs& args);
+
+}  // namespace cogdist
+
+#endif  // COGDIST_KERNELS_ELEMENTWISE_H_

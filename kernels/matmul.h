@@ -1,0 +1,28 @@
+// Matrix product with float32 accumulation, the bulk of all arithmetic.
+
+#ifndef COGDIST_KERNELS_MATMUL_H_
+#define COGDIST_KERNELS_MATMUL_H_
+
+#include "runtime/stream.h"
+#include "runtime/tensor.h"
+
+namespace cogdist {
+
+// c = op(a) op(b), or c += op(a) op(b).
+//
+// Rows may be strided (a slice of a wider matrix), elements of a row may not.
+// a and b are both float32 or both bfloat16. c is float32 or, for bfloat16
+// inputs, either; float32 products use full float32. c overlaps neither input.
+struct MatMulArgs {
+  TensorView c;  // [m, n]
+  TensorView a;  // [m, k], or [k, m] if transpose_a
+  TensorView b;  // [k, n], or [n, k] if transpose_b
+  bool transpose_a = false;
+  bool transpose_b = false;
+  bool accumulate = false;  // add to c instead of overwriting it
+};
+void MatMul(Stream& stream, const MatMulArgs& args);
+
+}  // namespace cogdist
+
+#endif  // COGDIST_KERNELS_MATMUL_H_

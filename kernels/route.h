@@ -1,0 +1,33 @@
+// Sends a checked operation to the backend of its stream's device. The only
+// place in `kernels` that knows which backends there are.
+
+#ifndef COGDIST_KERNELS_ROUTE_H_
+#define COGDIST_KERNELS_ROUTE_H_
+
+#include "runtime/cpu/cpu_stream.h"
+#include "runtime/stream.h"
+
+namespace cogdist {
+
+// `cpu` is cpu::Op, the host implementation of the operation. On a meta device
+// nothing runs.
+template <typename Args>
+void Route(Stream& stream, const Args& args,
+           void (*cpu)(CpuStream&, const Args&)) {
+  switch (stream.device_type()) {
+    case DeviceType::kCpu: {
+      CpuStream& cpu_stream = AsCpuStream(stream);
+      cpu_stream.Run([&] { cpu(cpu_stream, args); });
+      return;
+    }
+    case DeviceType::kCuda:
+      COG_CHECK(false, "this build has no CUDA kernels");
+      return;
+    case DeviceType::kMeta:
+      return;
+  }
+}
+
+}  // namespace cogdist
+
+#endif  // COGDIST_KERNELS_ROUTE_H_

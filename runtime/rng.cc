@@ -1,0 +1,69 @@
+#include "runtime/rng.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace cogdist {
+namespace {
+
+uint32_t Low(uint64_t x) { return static_cast<uint32_t>(x); }
+uint32_t High(uint64_t x) { return static_cast<uint32_t>(x >> 32); }
+uint64_t Join(uint32_t low, uint32_t high) {
+  return low | (uint64_t{high} << 32);
+}
+
+// FNV-1a, 64 bits: stable across machines, unlike absl::Hash.
+uint64_t StableHash(absl::string_view name) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
+  return hash;
+}
+
+double ToUnit(uint64_t bits) {
+  return static_cast<double>(bits >> 11) * 0x1p-53;
+}
+
+}  // namespace
+
+std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter,
+                                   std::array<uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t p0 = uint64_t{0xD2511F53u} * counter[0];
+    const uint64_t p1 = uint64_t{0xCD9E8D57u} * counter[2];
+    counter = {High(p1) ^ counter[1] ^ key[0], Low(p1),
+               High(p0) ^ counter[3] ^ key[1], Low(p0)};
+    key[0] += 0x9E3779B9u;
+    key[1] += 0xBB67AE85u;
+  }
+  return counter;
+}
+
+Rng::Rng(uint64_t seed, absl::string_view name)
+    : seed_(seed), stream_(StableHash(name)) {}
+
+std::array<uint32_t, 4> Rng::Block(uint64_t index) const {
+  return Philox4x32({Low(index), High(index), Low(stream_), High(stream_)},
+                    {Low(seed_), High(seed_)});
+}
+
+uint64_t Rng::Bits(uint64_t index) const {
+  const std::array<uint32_t, 4> block = Block(index);
+  return Join(block[0], block[1]);
+}
+
+double Rng::Uniform(uint64_t index) const { return ToUnit(Bits(index)); }
+
+uint64_t Rng::Below(uint64_t bound, uint64_t index) const {
+  __extension__ using uint128 = unsigned __int128;
+  return static_cast<uint64_t>((uint128{Bits(index)} * bound) >> 64);
+}
+
+double Rng::Normal(uint64_t index) const {
+  const std::array<uint32_t, 4> block = Block(index);
+  const double radius =
+      std::sqrt(-2 * std::log(1 - ToUnit(Join(block[0], block[1]))));
+  const double angle = 2 * std::numbers::pi * ToUnit(Join(block[2], block[3]));
+  return radius * std::cos(angle);
+}
+
+}  // namespace cogdist
