@@ -1,0 +1,136 @@
+// All parameters of the model part that lives on this rank, in flat buffers.
+// Models register parameters and read views; the optimizer, gradient reduction,
+// checkpoints and weight files walk over what is registered and never see a
+// model class.
+//
+// Parameters belong to units, e.g. one transformer block. A unit is a
+// contiguous range of every flat buffer, and the granularity of communication.
+
+#ifndef COGDIST_PARALLEL_PARAM_STORE_H_
+#define COGDIST_PARALLEL_PARAM_STORE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "runtime/buffer.h"
+#include "runtime/device.h"
+#include "runtime/stream.h"
+#include "runtime/tensor.h"
+
+namespace cogdist {
+
+struct ParamInit {
+  enum class Kind { kNormal, kOnes };
+  Kind kind = Kind::kNormal;
+  double std = 0;  // of kNormal, mean 0
+};
+
+// A tensor as weight files and checkpoints know it.
+struct NamedTensor {
+  std::string name;  // e.g. "model.layers.0.self_attn.q_proj.weight"
+  Shape shape;       // [rows, cols] or [n]
+};
+
+// One matrix (or vector) of the network: one or more named tensors of the same
+// width stacked by rows, so that one product serves e.g. q, k and v.
+struct ParamSpec {
+  std::vector<NamedTensor> tensors;
+  ParamInit init;
+};
+
+class ParamStore {
+ public:
+  using ParamId = int;
+  using UnitId = int;
+
+  // Elements [begin, begin + count) of every flat buffer.
+  struct Range {
+    int64_t begin = 0;
+    int64_t count = 0;
+  };
+
+  struct Tensor {
+    NamedTensor named;
+    ParamInit init;
+    Range range;
+    // Weight decay is for matrices, not for gains (math.md's rule for AdamW).
+    bool decays() const { return named.shape.rank() >= 2; }
+  };
+
+  // Registration, in the order in which the forward pass uses the units.
+  UnitId AddUnit(absl::string_view name);
+  ParamId Add(UnitId unit, ParamSpec spec);
+
+  // Allocates the flat buffers: float32 master weights, gradients (zeroed) and,
+  // for bfloat16, the weights that the network reads; with `optimizer_state`
+  // also both moments (zeroed). Ends the registration.
+  absl::Status Allocate(Device& device, Stream& stream, DType precision,
+                        bool optimizer_state);
+
+  // What the network computes with, in the precision given to Allocate().
+  TensorView weight(ParamId id) const;
+  // float32; layers add to it.
+  TensorView gradient(ParamId id) const;
+
+  // Flat views over a range of elements; float32 but for `weights`.
+  TensorView master(Range range) const { return View(master_, range); }
+  TensorView gradients(Range range) const { return View(gradients_, range); }
+  TensorView moment1(Range range) const { return View(moment1_, range); }
+  TensorView moment2(Range range) const { return View(moment2_, range); }
+  // The bfloat16 weights; absent in float32, where the master is used.
+  TensorView low_precision(Range range) const;
+
+  int num_units() const { return units_.size(); }
+  Range unit_range(UnitId unit) const { return units_[unit].range; }
+  absl::string_view unit_name(UnitId unit) const { return units_[unit].name; }
+  // Every unit, padding between parameters included.
+  Range all() const { return {0, total_}; }
+
+  // The registered tensors in order.
+  const std::vector<Tensor>& tensors() const { return tensors_; }
+  // Parameters proper, without padding.
+  int64_t num_parameters() const;
+
+  // Bytes that Allocate() takes, by kind.
+  struct Bytes {
+    int64_t weights = 0;  // master and low-precision copies
+    int64_t gradients = 0;
+    int64_t optimizer = 0;
+  };
+  Bytes bytes() const;
+
+  void ZeroGradients(Stream& stream);
+  // Refreshes the low-precision weights from the master; nothing in float32.
+  void CastWeights(Stream& stream);
+
+ private:
+  struct Unit {
+    std::string name;
+    Range range;
+  };
+  struct Param {
+    Range range;
+    Shape shape;
+  };
+
+  static TensorView View(const Buffer& buffer, Range range);
+
+  std::vector<Unit> units_;
+  std::vector<Param> params_;
+  std::vector<Tensor> tensors_;
+  int64_t total_ = 0;
+  DType precision_ = DType::kFloat32;
+
+  Buffer master_;         // float32 [total]
+  Buffer gradients_;      // float32 [total]
+  Buffer moment1_;        // float32 [total]
+  Buffer moment2_;        // float32 [total]
+  Buffer low_precision_;  // bfloat16 [total]
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_PARALLEL_PARAM_STORE_H_
