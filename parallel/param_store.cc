@@ -49,14 +49,14 @@ ParamStore::ParamId ParamStore::Add(UnitId unit, ParamSpec spec) {
 }
 
 absl::Status ParamStore::Allocate(Device& device, Stream& stream,
-                                  DType precision, bool optimizer_state) {
+                                  DType precision, Use use) {
   precision_ = precision;
   const int64_t bytes = total_ * SizeOf(DType::kFloat32);
   COG_RETURN_IF_ERROR(AllocateZeroed(device, stream, bytes, master_));
-  COG_RETURN_IF_ERROR(AllocateZeroed(device, stream, bytes, gradients_));
-  if (optimizer_state) {
-    COG_RETURN_IF_ERROR(AllocateZeroed(device, stream, bytes, moment1_));
-    COG_RETURN_IF_ERROR(AllocateZeroed(device, stream, bytes, moment2_));
+  if (use == Use::kTraining) {
+    for (Buffer* buffer : {&gradients_, &moment1_, &moment2_}) {
+      COG_RETURN_IF_ERROR(AllocateZeroed(device, stream, bytes, *buffer));
+    }
   }
   if (precision == DType::kBFloat16) {
     COG_RETURN_IF_ERROR(AllocateZeroed(

@@ -64,11 +64,13 @@ class ParamStore {
   UnitId AddUnit(absl::string_view name);
   ParamId Add(UnitId unit, ParamSpec spec);
 
-  // Allocates the flat buffers: float32 master weights, gradients (zeroed) and,
-  // for bfloat16, the weights that the network reads; with `optimizer_state`
-  // also both moments (zeroed). Ends the registration.
+  enum class Use { kTraining, kInference };
+
+  // Allocates the flat buffers, zeroed: float32 master weights; for bfloat16,
+  // the weights that the network reads; for training also gradients and both
+  // moments. Ends the registration.
   absl::Status Allocate(Device& device, Stream& stream, DType precision,
-                        bool optimizer_state);
+                        Use use);
 
   // What the network computes with, in the precision given to Allocate().
   TensorView weight(ParamId id) const;
