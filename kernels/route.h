@@ -28,6 +28,18 @@ void Route(Stream& stream, const Args& args,
   }
 }
 
+// For operations that need scratch memory: `workspace` gives the bytes that
+// cpu::Op asks of stream.Workspace(), which on a meta device are recorded.
+template <typename Args>
+void Route(Stream& stream, const Args& args,
+           void (*cpu)(CpuStream&, const Args&),
+           int64_t (*workspace)(const Args&)) {
+  if (stream.device_type() == DeviceType::kMeta) {
+    stream.Workspace(workspace(args));
+  }
+  Route(stream, args, cpu);
+}
+
 }  // namespace cogdist
 
 #endif  // COGDIST_KERNELS_ROUTE_H_

@@ -1,1 +1,2 @@
 # Tests of kernels/.
+cogdist_test(kernels/cast LIBS hwy::hwy)

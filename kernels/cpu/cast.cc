@@ -1,0 +1,50 @@
+#include "kernels/cpu/cast.h"
+
+#include <cstring>
+
+#include "kernels/cpu/parallel_for.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/cast.cc"
+#include "hwy/foreach_target.h"
+#include "kernels/cpu/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cogdist::cpu::HWY_NAMESPACE {
+
+template <typename To, typename From>
+void Convert(const CastArgs& args) {
+  To* const to = args.to.Data<To>();
+  const From* const from = args.from.Data<From>();
+  ParallelChunks(args.to.num_elements(), sizeof(To) + sizeof(From),
+                 [&](int64_t begin, int64_t count) {
+                   ForEachVector(count, [&](int64_t i, auto part) {
+                     Store(Load(from + begin + i, part), to + begin + i, part);
+                   });
+                 });
+}
+
+void CopyElements(const CastArgs& args) {
+  const int64_t size = SizeOf(args.to.dtype);
+  ParallelChunks(
+      args.to.num_elements(), 2 * size, [&](int64_t begin, int64_t count) {
+        std::memcpy(static_cast<char*>(args.to.data) + begin * size,
+                    static_cast<char*>(args.from.data) + begin * size,
+                    count * size);
+      });
+}
+
+void Cast(CpuStream&, const CastArgs& args) {
+  if (args.to.dtype == args.from.dtype) {
+    CopyElements(args);
+  } else if (args.to.dtype == DType::kBFloat16) {
+    Convert<BFloat16, float>(args);
+  } else {
+    Convert<float, BFloat16>(args);
+  }
+}
+
+}  // namespace cogdist::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+COG_DISPATCH(Cast);

@@ -1,0 +1,13 @@
+#ifndef COGDIST_KERNELS_CPU_CAST_H_
+#define COGDIST_KERNELS_CPU_CAST_H_
+
+#include "kernels/cast.h"
+#include "runtime/cpu/cpu_stream.h"
+
+namespace cogdist::cpu {
+
+void Cast(CpuStream& stream, const CastArgs& args);
+
+}  // namespace cogdist::cpu
+
+#endif  // COGDIST_KERNELS_CPU_CAST_H_
