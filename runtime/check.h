@@ -63,7 +63,7 @@ std::string Compare(const char* text, const A& a, const B& b) {
 // For calls that cannot fail unless cogdist itself is wrong.
 #define COG_CHECK_OK(expr)                                               \
   do {                                                                   \
-    if (const ::absl::Status cog_status = (expr); !cog_status.ok())      \
+    if (const ::absl::Status& cog_status = (expr); !cog_status.ok())     \
       ::cogdist::CheckFailed(__FILE__, __LINE__, cog_status.ToString()); \
   } while (false)
 
