@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "runtime/check.h"
+
 namespace cogdist {
 namespace {
 
@@ -58,12 +60,25 @@ uint64_t Rng::Below(uint64_t bound, uint64_t index) const {
   return static_cast<uint64_t>((uint128{Bits(index)} * bound) >> 64);
 }
 
-double Rng::Normal(uint64_t index) const {
-  const std::array<uint32_t, 4> block = Block(index);
+std::array<double, 2> Rng::NormalPair(uint64_t pair) const {
+  const std::array<uint32_t, 4> block = Block(pair);
   const double radius =
       std::sqrt(-2 * std::log(1 - ToUnit(Join(block[0], block[1]))));
   const double angle = 2 * std::numbers::pi * ToUnit(Join(block[2], block[3]));
-  return radius * std::cos(angle);
+  return {radius * std::cos(angle), radius * std::sin(angle)};
+}
+
+double Rng::Normal(uint64_t index) const {
+  return NormalPair(index / 2)[index % 2];
+}
+
+void Rng::FillNormal(absl::Span<float> out, uint64_t first, double std) const {
+  COG_CHECK_EQ(first % 2, uint64_t{0});
+  for (size_t i = 0; i < out.size(); i += 2) {
+    const std::array<double, 2> pair = NormalPair((first + i) / 2);
+    out[i] = static_cast<float>(std * pair[0]);
+    if (i + 1 < out.size()) out[i + 1] = static_cast<float>(std * pair[1]);
+  }
 }
 
 }  // namespace cogdist

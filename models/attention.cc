@@ -1,0 +1,142 @@
+#include "models/attention.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "kernels/rope.h"
+
+namespace cogdist {
+namespace {
+
+// Copies x [batch, seq, kv_heads, head_dim] to cache[:, begin:begin + seq].
+void Append(Stream& stream, TensorView cache, int64_t begin, TensorView x) {
+  for (int64_t b = 0; b < x.dim(0); ++b) {
+    for (int64_t t = 0; t < x.dim(1); ++t) {
+      const Shape token = {x.dim(2) * x.dim(3)};
+      const TensorView from = x.Slice(0, b, 1).Slice(1, t, 1);
+      const TensorView to = cache.Slice(0, b, 1).Slice(1, begin + t, 1);
+      Copy(stream, to.Reshape(token), from.Reshape(token));
+    }
+  }
+}
+
+}  // namespace
+
+Attention::Attention(ParamStore& params, ParamStore::UnitId unit,
+                     const std::string& prefix, const Config& config)
+    : config_(config),
+      qkv_proj_(params, unit,
+                {{absl::StrCat(prefix, ".q_proj.weight"),
+                  {config.heads * config.head_dim, config.hidden}},
+                 {absl::StrCat(prefix, ".k_proj.weight"),
+                  {config.kv_heads * config.head_dim, config.hidden}},
+                 {absl::StrCat(prefix, ".v_proj.weight"),
+                  {config.kv_heads * config.head_dim, config.hidden}}},
+                config.init_std),
+      o_proj_(params, unit,
+              {{absl::StrCat(prefix, ".o_proj.weight"),
+                {config.hidden, config.heads * config.head_dim}}},
+              config.output_init_std),
+      scale_(1 / std::sqrt(static_cast<float>(config.head_dim))) {}
+
+Attention::Saved Attention::Forward(const LayerContext& ctx, TensorView y,
+                                    TensorView x,
+                                    const SequenceLayout& layout) const {
+  const Saved saved = {
+      .qkv = ctx.Activation(x.dim(0), qkv_width()),
+      .o = ctx.Activation(x.dim(0), o_width()),
+      .lse = ctx.Float32({layout.batch, config_.heads, layout.seq})};
+  qkv_proj_.Forward(ctx, saved.qkv, x);
+  Rotate(ctx, saved.qkv, layout, 0, /*inverse=*/false);
+  const Heads heads = Split(saved.qkv, layout);
+  AttentionForward(ctx.stream,
+                   {.o = saved.o.Reshape(heads.q.shape),
+                    .lse = saved.lse,
+                    .q = heads.q,
+                    .k = heads.k,
+                    .v = heads.v,
+                    .kind = config_.kind,
+                    .mask = {.document_start = layout.document_start},
+                    .scale = scale_});
+  o_proj_.Forward(ctx, y, saved.o);
+  return saved;
+}
+
+void Attention::Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
+                         TensorView x, const Saved& saved,
+                         const SequenceLayout& layout) const {
+  const ArenaScope scope(ctx.arena);
+  const TensorView d_o = ctx.Activation(x.dim(0), o_width());
+  const TensorView dqkv = ctx.Activation(x.dim(0), qkv_width());
+  o_proj_.Backward(ctx, d_o, dy, saved.o);
+  const Heads heads = Split(saved.qkv, layout);
+  const Heads gradients = Split(dqkv, layout);
+  AttentionBackward(ctx.stream,
+                    {.dq = gradients.q,
+                     .dk = gradients.k,
+                     .dv = gradients.v,
+                     .d_o = d_o.Reshape(heads.q.shape),
+                     .o = saved.o.Reshape(heads.q.shape),
+                     .lse = saved.lse,
+                     .q = heads.q,
+                     .k = heads.k,
+                     .v = heads.v,
+                     .kind = config_.kind,
+                     .mask = {.document_start = layout.document_start},
+                     .scale = scale_});
+  Rotate(ctx, dqkv, layout, 0, /*inverse=*/true);
+  qkv_proj_.Backward(ctx, dx, dqkv, x);
+}
+
+void Attention::Decode(const LayerContext& ctx, TensorView y, TensorView x,
+                       const SequenceLayout& layout,
+                       const KeyValueCache& cache) const {
+  const ArenaScope scope(ctx.arena);
+  const TensorView qkv = ctx.Activation(x.dim(0), qkv_width());
+  const TensorView o = ctx.Activation(x.dim(0), o_width());
+  qkv_proj_.Forward(ctx, qkv, x);
+  Rotate(ctx, qkv, layout, cache.length, /*inverse=*/false);
+  const Heads heads = Split(qkv, layout);
+  Append(ctx.stream, cache.k, cache.length, heads.k);
+  Append(ctx.stream, cache.v, cache.length, heads.v);
+  const int64_t keys = cache.length + layout.seq;
+  AttentionForward(
+      ctx.stream,
+      {.o = o.Reshape(heads.q.shape),
+       .lse = ctx.Float32({layout.batch, config_.heads, layout.seq}),
+       .q = heads.q,
+       .k = cache.k.Slice(1, 0, keys),
+       .v = cache.v.Slice(1, 0, keys),
+       .kind = config_.kind,
+       .mask = {.query_offset = cache.length},
+       .scale = scale_});
+  o_proj_.Forward(ctx, y, o);
+}
+
+TensorView Attention::AllHeads(TensorView qkv,
+                               const SequenceLayout& layout) const {
+  const int64_t d = config_.head_dim;
+  return qkv.Reshape({layout.batch, layout.seq, qkv_width() / d, d});
+}
+
+Attention::Heads Attention::Split(TensorView qkv,
+                                  const SequenceLayout& layout) const {
+  const TensorView all = AllHeads(qkv, layout);
+  const int64_t heads = config_.heads;
+  const int64_t kv_heads = config_.kv_heads;
+  return {.q = all.Slice(2, 0, heads),
+          .k = all.Slice(2, heads, kv_heads),
+          .v = all.Slice(2, heads + kv_heads, kv_heads)};
+}
+
+void Attention::Rotate(const LayerContext& ctx, TensorView qkv,
+                       const SequenceLayout& layout, int64_t first_position,
+                       bool inverse) const {
+  const int64_t rotated = config_.heads + config_.kv_heads;
+  Rope(ctx.stream, {.x = AllHeads(qkv, layout).Slice(2, 0, rotated),
+                    .table = layout.rope_table,
+                    .first_position = first_position,
+                    .inverse = inverse});
+}
+
+}  // namespace cogdist

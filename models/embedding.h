@@ -1,0 +1,27 @@
+// Token embedding: a look-up in a [vocab, hidden] table.
+
+#ifndef COGDIST_MODELS_EMBEDDING_H_
+#define COGDIST_MODELS_EMBEDDING_H_
+
+#include "models/layer.h"
+
+namespace cogdist {
+
+class TokenEmbedding {
+ public:
+  TokenEmbedding(ParamStore& params, ParamStore::UnitId unit, int64_t vocab,
+                 int64_t hidden, double init_std);
+
+  // y [rows, hidden]; ids [rows] int32.
+  void Forward(const LayerContext& ctx, TensorView y, TensorView ids) const;
+  void Backward(const LayerContext& ctx, TensorView dy, TensorView ids) const;
+
+  ParamStore::ParamId table() const { return table_; }
+
+ private:
+  ParamStore::ParamId table_;
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_MODELS_EMBEDDING_H_

@@ -1,0 +1,47 @@
+// The gated feed-forward layer: y = Wdown (silu(Wgate x) * (Wup x)).
+
+#ifndef COGDIST_MODELS_MLP_H_
+#define COGDIST_MODELS_MLP_H_
+
+#include <string>
+
+#include "models/layer.h"
+#include "models/linear.h"
+
+namespace cogdist {
+
+class Mlp {
+ public:
+  struct Config {
+    int64_t hidden = 0;
+    int64_t ffn = 0;
+    double init_std = 0;
+    double output_init_std = 0;
+  };
+
+  // What Backward needs beside the layer's input.
+  struct Saved {
+    TensorView gate_up;  // [rows, 2 * ffn]; Backward destroys it
+    TensorView inner;    // [rows, ffn]
+  };
+
+  // Parameters are registered as `prefix`.{gate,up,down}_proj.weight.
+  Mlp(ParamStore& params, ParamStore::UnitId unit, const std::string& prefix,
+      const Config& config);
+
+  Saved Forward(const LayerContext& ctx, TensorView y, TensorView x) const;
+  // Forward without the last product: what Backward needs, made again.
+  Saved Recompute(const LayerContext& ctx, TensorView x) const;
+
+  void Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
+                TensorView x, const Saved& saved) const;
+
+ private:
+  int64_t ffn_;
+  Linear gate_up_proj_;
+  Linear down_proj_;
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_MODELS_MLP_H_
