@@ -1,1 +1,3 @@
 # Tests of runtime/.
+cogdist_test(runtime/file)
+cogdist_test(runtime/indexed_dataset)
