@@ -1,0 +1,30 @@
+#include "launcher/exit_code.h"
+
+#include <ostream>
+
+namespace cogdist {
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return ExitCode::kDone;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kUnimplemented:
+      return ExitCode::kBadInput;
+    default:
+      return ExitCode::kFailed;
+  }
+}
+
+ExitCode ReportError(const absl::Status& status, std::ostream& err) {
+  if (!status.ok()) {
+    err << "cogdist: error: " << status.message() << std::endl;
+  }
+  return ExitCodeOf(status);
+}
+
+}  // namespace cogdist

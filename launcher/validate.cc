@@ -1,0 +1,24 @@
+#include "launcher/validate.h"
+
+#include "launcher/faults.h"
+#include "launcher/validate_rules.h"
+
+namespace cogdist {
+
+absl::Status ValidateConfig(const RunConfig& config,
+                            const ValidateOptions& options) {
+  const bool training = options.purpose == ValidateOptions::Purpose::kTraining;
+  Faults faults;
+  CheckRanges(config, training, faults);
+  CheckModel(config, faults);
+  CheckBuilt(config, faults);
+  if (training) {
+    CheckLayout(config, options.world_size, faults);
+    CheckSchedule(config, faults);
+    CheckData(config, faults);
+  }
+  if (options.check_files) CheckFiles(config, training, faults);
+  return faults.ToStatus();
+}
+
+}  // namespace cogdist

@@ -1,0 +1,40 @@
+// The rules behind ValidateConfig, by topic. Each looks at a resolved
+// configuration and adds what it finds wrong; none relies on another having
+// passed, so that all faults are reported together.
+
+#ifndef COGDIST_LAUNCHER_VALIDATE_RULES_H_
+#define COGDIST_LAUNCHER_VALIDATE_RULES_H_
+
+#include <cstdint>
+
+#include "launcher/faults.h"
+#include "proto/run_config.pb.h"
+
+namespace cogdist {
+
+// Every field on its own: present where it is required, inside its limits,
+// finite. `training`: what only training requires is required.
+void CheckRanges(const RunConfig& config, bool training, Faults& faults);
+
+// Heads against the hidden size, key/value heads, layers with softmax.
+void CheckModel(const RunConfig& config, Faults& faults);
+
+// What the schema has and this version of the program has not.
+void CheckBuilt(const RunConfig& config, Faults& faults);
+
+// Ranks against the degrees of parallelism, batch against data-parallel ranks.
+void CheckLayout(const RunConfig& config, int64_t world_size, Faults& faults);
+
+// Learning rate, warm-up, decay and cooldown against each other.
+void CheckSchedule(const RunConfig& config, Faults& faults);
+
+// Datasets, sequence length, end-of-document token, validation.
+void CheckData(const RunConfig& config, Faults& faults);
+
+// That the files exist which the configuration names. `training`: datasets and
+// initial weights, too, not only the tokenizer.
+void CheckFiles(const RunConfig& config, bool training, Faults& faults);
+
+}  // namespace cogdist
+
+#endif  // COGDIST_LAUNCHER_VALIDATE_RULES_H_
