@@ -37,7 +37,8 @@ constexpr absl::string_view kFolders[] = {"runtime", "kernels", "parallel",
 constexpr absl::string_view kDeviceFolders[] = {"/cpu/", "/cuda/", "/meta/"};
 
 // Headers that start with `header` belong into paths that start with one of
-// `paths`; `ending` limits them to sources or leaves all files (empty).
+// `paths`; `ending` limits them to sources or leaves all files (empty). The
+// first rule that fits a header counts.
 struct VendorRule {
   absl::string_view header;
   std::vector<absl::string_view> paths;
@@ -56,6 +57,7 @@ const std::vector<VendorRule>& VendorRules() {
       {"hwy/", {"kernels/cpu/"}, ""},
       {"pcre2", {"runtime/data/"}, ".cc"},
       {"isa-l", {"runtime/"}, ".cc"},
+      {"nlohmann/json_fwd.hpp", {"runtime/json.h"}, ""},
       {"nlohmann/", {""}, ".cc"},
       {"google/protobuf/", {"parallel/", "models/", "launcher/"}, ""},
   };
@@ -114,10 +116,11 @@ bool MayIncludeVendor(absl::string_view file, absl::string_view include) {
   return true;
 }
 
-// Sub-folders of one folder that include each other, as "a <-> b".
+// Folders beside each other that include each other, as "a <-> b".
 std::vector<std::string> SiblingCycles(const Sources& sources) {
   const auto folder = [](absl::string_view path) {
-    return std::string(path.substr(0, path.rfind('/')));
+    const size_t slash = path.rfind('/');
+    return std::string(path.substr(0, slash == path.npos ? 0 : slash));
   };
   std::set<std::pair<std::string, std::string>> edges;
   for (const auto& [file, text] : sources) {
@@ -233,6 +236,9 @@ TEST(LayeringTest, FindsSiblingCycles) {
       SiblingCycles({{"runtime/a/x.h", "#include \"runtime/b/y.h\"\n"},
                      {"runtime/b/z.h", "#include \"runtime/a/x.h\"\n"}}),
       ElementsAre("runtime/a <-> runtime/b"));
+  EXPECT_THAT(SiblingCycles({{"runtime/x.h", "#include \"runtime/a/y.h\"\n"},
+                             {"runtime/a/y.h", "#include \"runtime/z.h\"\n"}}),
+              IsEmpty());
 }
 
 }  // namespace
