@@ -1,0 +1,143 @@
+#include "launcher/run_directory.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "runtime/file.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Everything of a run, in the order in which it is moved aside. Checkpoints go
+// first and metrics last, so that a half-moved run is neither continued nor
+// taken for a new one, but refused until the rest is moved, too.
+constexpr absl::string_view kEntries[] = {
+    "checkpoints", "OWNER",        "weights", "tokenizer.json", "events",
+    "log",         "config.pbtxt", "profile", "loss.png",       "metrics.jsonl",
+};
+
+// A directory that cannot be made or written is a wrong `run_dir`, found before
+// any work starts; a full or failing disk is not.
+absl::Status NameField(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+      return absl::FailedPreconditionError(
+          absl::StrCat("run_dir: ", status.message(),
+                       "; name a directory that can be made or written"));
+    default:
+      return status;
+  }
+}
+
+// True for "step_" and a number: what a completed checkpoint is called.
+bool IsCheckpointName(absl::string_view name) {
+  int64_t step;
+  return absl::ConsumePrefix(&name, "step_") && absl::SimpleAtoi(name, &step);
+}
+
+}  // namespace
+
+absl::StatusOr<RunDirectory> RunDirectory::Create(const Options& options) {
+  const RunDirectory run(options.path);
+  // Read first: it may be the copy of the very run that is moved aside.
+  std::optional<std::string> tokenizer;
+  if (!options.tokenizer.empty()) {
+    COG_ASSIGN_OR_RETURN(tokenizer, ReadFile(options.tokenizer));
+  }
+  if (options.move_aside) {
+    COG_RETURN_IF_ERROR(NameField(run.MoveAside()));
+  } else {
+    COG_RETURN_IF_ERROR(run.CheckContinuable());
+  }
+  for (const std::string& folder :
+       {run.log_dir(), run.events_dir(), run.weights_dir()}) {
+    COG_RETURN_IF_ERROR(NameField(CreateDirectories(folder)));
+  }
+  if (tokenizer.has_value()) {
+    COG_RETURN_IF_ERROR(
+        NameField(WriteFileAtomically(run.tokenizer_path(), *tokenizer)));
+  }
+  COG_RETURN_IF_ERROR(
+      NameField(WriteFileAtomically(run.config_path(), options.config_text)));
+  return run;
+}
+
+absl::StatusOr<RunDirectory> RunDirectory::Open(absl::string_view path) {
+  RunDirectory run(path);
+  if (!FileExists(run.config_path())) {
+    return absl::NotFoundError(
+        absl::StrCat(path, " is not a run directory: there is no ",
+                     run.config_path(), "; `cogdist train` makes one"));
+  }
+  return run;
+}
+
+std::string RunDirectory::log_path(int rank) const {
+  return Name(absl::StrFormat("log/rank_%05d.log", rank));
+}
+
+bool RunDirectory::HasMetrics() const {
+  std::error_code error;
+  const auto size = fs::file_size(metrics_path(), error);
+  return !error && size > 0;
+}
+
+bool RunDirectory::HasCheckpoint() const {
+  std::error_code error;
+  for (fs::directory_iterator it(checkpoints_dir(), error), end;
+       !error && it != end; it.increment(error)) {
+    if (IsCheckpointName(it->path().filename().string())) return true;
+  }
+  return false;
+}
+
+absl::Status RunDirectory::CheckContinuable() const {
+  if (!HasMetrics() || HasCheckpoint()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "run_dir: ", path_,
+      " holds the metrics of an earlier run but no checkpoint to go on from; "
+      "`--resume none` moves the old run to old_N/ in there and starts anew, "
+      "or choose another run_dir"));
+}
+
+absl::Status RunDirectory::MoveAside() const {
+  std::vector<absl::string_view> entries;
+  for (absl::string_view entry : kEntries) {
+    if (FileExists(Name(entry))) entries.push_back(entry);
+  }
+  if (entries.empty()) return absl::OkStatus();
+  std::string old;
+  // mkdir settles the name: it makes the folder or says that there is one.
+  for (int n = 1;; ++n) {
+    old = Name(absl::StrCat("old_", n));
+    if (mkdir(old.c_str(), 0777) == 0) break;
+    if (errno != EEXIST) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", old));
+    }
+  }
+  for (absl::string_view entry : entries) {
+    COG_RETURN_IF_ERROR(Rename(Name(entry), absl::StrCat(old, "/", entry)));
+  }
+  return SyncParentDirectory(old);
+}
+
+std::string RunDirectory::Name(absl::string_view entry) const {
+  return (fs::path(path_) / std::string(entry)).string();
+}
+
+}  // namespace cogdist

@@ -1,0 +1,80 @@
+#include "launcher/stop_request.h"
+
+#include <time.h>
+
+#include <atomic>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/check.h"
+
+namespace cogdist {
+namespace {
+
+// The program's one mutable global: a signal handler gets no argument through
+// which it could reach anything else. Written by the handler, 0 without a
+// request; lock-free, and so safe there.
+std::atomic<int> requested_signal = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
+
+// Whether a StopRequest lives. It is here to find a second one, nothing else.
+std::atomic<bool> installed = false;
+
+struct StopSignal {
+  int number;
+  const char* name;
+};
+constexpr StopSignal kStopSignals[] = {
+    {SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGUSR1, "SIGUSR1"}};
+
+void OnStopSignal(int number) {
+  int none = 0;
+  requested_signal.compare_exchange_strong(none, number);
+}
+
+double MonotonicSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + now.tv_nsec * 1e-9;
+}
+
+}  // namespace
+
+StopRequest::StopRequest(double time_limit_seconds)
+    : time_limit_seconds_(time_limit_seconds),
+      deadline_(time_limit_seconds > 0
+                    ? MonotonicSeconds() + time_limit_seconds
+                    : std::numeric_limits<double>::infinity()) {
+  COG_CHECK(!installed.exchange(true), "two StopRequests at a time");
+  requested_signal = 0;
+  for (size_t i = 0; i < previous_.size(); ++i) {
+    struct sigaction action = {};
+    action.sa_handler = OnStopSignal;
+    action.sa_flags = SA_RESTART;
+    // Back to the default after the first: the second Ctrl-C ends the process.
+    if (kStopSignals[i].number == SIGINT) action.sa_flags |= SA_RESETHAND;
+    sigemptyset(&action.sa_mask);
+    sigaction(kStopSignals[i].number, &action, &previous_[i]);
+  }
+}
+
+StopRequest::~StopRequest() {
+  for (size_t i = 0; i < previous_.size(); ++i) {
+    sigaction(kStopSignals[i].number, &previous_[i], nullptr);
+  }
+  installed = false;
+}
+
+int StopRequest::signal() const { return requested_signal; }
+
+std::string StopRequest::reason() const {
+  for (const StopSignal& stop : kStopSignals) {
+    if (stop.number == signal()) return stop.name;
+  }
+  if (!TimeIsUp()) return "";
+  return absl::StrCat("the time limit of ", time_limit_seconds_, " s");
+}
+
+bool StopRequest::TimeIsUp() const { return MonotonicSeconds() >= deadline_; }
+
+}  // namespace cogdist
