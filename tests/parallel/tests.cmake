@@ -1,1 +1,20 @@
 # Tests of parallel/.
+cogdist_test(parallel/communicator)
+cogdist_test(parallel/ring_schedule)
+
+# cogdist_mpi_test(NAME RANKS...): tests/parallel/NAME_test.cc, which has its own
+# main(), under mpirun with each number of ranks.
+function(cogdist_mpi_test name)
+  set(target parallel_${name}_test)
+  add_executable(${target} parallel/${name}_test.cc)
+  target_link_libraries(${target} PRIVATE cogdist_launcher GTest::gmock)
+  foreach(ranks ${ARGN})
+    set(test parallel/${name}_${ranks})
+    add_test(NAME ${test} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+      COMMAND ${MPIEXEC_EXECUTABLE} --allow-run-as-root --oversubscribe
+        --bind-to none -np ${ranks} $<TARGET_FILE:${target}>)
+    set_tests_properties(${test} PROPERTIES LABELS mpi TIMEOUT 120)
+  endforeach()
+endfunction()
+
+cogdist_mpi_test(mpi_collectives 1 2 3 4)

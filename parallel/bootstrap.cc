@@ -1,0 +1,152 @@
+#include "parallel/bootstrap.h"
+
+#include <mpi.h>
+#include <omp.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "parallel/mpi_status.h"
+#include "parallel/mpi_transport.h"
+#include "parallel/ring_communicator.h"
+#include "parallel/single_communicator.h"
+#include "runtime/check.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+cpu_set_t OwnCores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) {
+    // A machine with more cores than a cpu_set_t: take them all as ours.
+    const int online = sysconf(_SC_NPROCESSORS_ONLN);
+    for (int core = 0; core < std::min(online, CPU_SETSIZE); ++core) {
+      CPU_SET(core, &cores);
+    }
+  }
+  return cores;
+}
+
+CoreMask ToMask(const cpu_set_t& cores) {
+  CoreMask mask(CPU_SETSIZE);
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    mask[core] = CPU_ISSET(core, &cores);
+  }
+  return mask;
+}
+
+int CountIdle(const std::vector<CoreMask>& masks) {
+  int used = 0;
+  for (size_t core = 0; core < masks[0].size(); ++core) {
+    used += std::any_of(masks.begin(), masks.end(),
+                        [&](const CoreMask& mask) { return mask[core]; });
+  }
+  return std::max<int>(sysconf(_SC_NPROCESSORS_ONLN) - used, 0);
+}
+
+// The core masks of the ranks on this machine, by local rank.
+absl::StatusOr<std::vector<CoreMask>> GatherMasks(MPI_Comm local, int size) {
+  const cpu_set_t mine = OwnCores();
+  std::vector<cpu_set_t> all(size);
+  COG_RETURN_IF_ERROR(
+      MpiStatus(MPI_Allgather(&mine, sizeof(mine), MPI_BYTE, all.data(),
+                              sizeof(mine), MPI_BYTE, local),
+                "MPI_Allgather"));
+  std::vector<CoreMask> masks;
+  for (const cpu_set_t& cores : all) masks.push_back(ToMask(cores));
+  return masks;
+}
+
+}  // namespace
+
+bool StartedByLauncher() {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"}) {
+    if (std::getenv(name) != nullptr) return true;
+  }
+  return false;
+}
+
+int ThreadShare(const std::vector<CoreMask>& masks, int index) {
+  double share = 0;
+  for (size_t core = 0; core < masks[index].size(); ++core) {
+    if (!masks[index][core]) continue;
+    share +=
+        1.0 / std::count_if(masks.begin(), masks.end(),
+                            [&](const CoreMask& mask) { return mask[core]; });
+  }
+  return std::max(1, static_cast<int>(share + 1e-6));
+}
+
+absl::StatusOr<Bootstrap> Bootstrap::Start() {
+  Bootstrap bootstrap;
+  if (StartedByLauncher()) {
+    COG_RETURN_IF_ERROR(bootstrap.StartMpi());
+  } else {
+    bootstrap.placement_.num_threads = ThreadShare({ToMask(OwnCores())}, 0);
+  }
+  if (std::getenv("OMP_NUM_THREADS") != nullptr) {
+    bootstrap.placement_.num_threads = omp_get_max_threads();
+  }
+  omp_set_num_threads(bootstrap.placement_.num_threads);
+  CurrentRankTag().rank = bootstrap.placement_.rank;
+  return bootstrap;
+}
+
+absl::Status Bootstrap::StartMpi() {
+  // Only the main thread calls MPI.
+  int provided = MPI_THREAD_SINGLE;
+  COG_RETURN_IF_ERROR(MpiStatus(
+      MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided),
+      "MPI_Init_thread"));
+  uses_mpi_ = true;
+  if (provided < MPI_THREAD_FUNNELED) {
+    return absl::UnavailableError(
+        "this MPI library does not allow programs with threads "
+        "(MPI_THREAD_FUNNELED)");
+  }
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  MPI_Comm_rank(MPI_COMM_WORLD, &placement_.rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &placement_.world_size);
+  MPI_Comm local = MPI_COMM_NULL;
+  COG_RETURN_IF_ERROR(
+      MpiStatus(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED,
+                                    placement_.rank, MPI_INFO_NULL, &local),
+                "MPI_Comm_split_type"));
+  MPI_Comm_rank(local, &placement_.local_rank);
+  MPI_Comm_size(local, &placement_.local_size);
+  absl::StatusOr<std::vector<CoreMask>> masks =
+      GatherMasks(local, placement_.local_size);
+  MPI_Comm_free(&local);
+  COG_RETURN_IF_ERROR(masks.status());
+  placement_.num_threads = ThreadShare(*masks, placement_.local_rank);
+  idle_cores_ = CountIdle(*masks);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Communicator>> Bootstrap::CreateWorld(
+    Device& device) {
+  if (placement_.world_size == 1) return std::make_unique<SingleCommunicator>();
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport,
+                       CreateMpiTransport());
+  return std::make_unique<RingCommunicator>(std::move(transport), device);
+}
+
+void Bootstrap::Finish() {
+  if (!std::exchange(uses_mpi_, false)) return;
+  MpiCheck(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
+  MPI_Finalize();
+}
+
+void Bootstrap::Abort(int exit_code) {
+  std::fflush(nullptr);
+  if (uses_mpi_) MPI_Abort(MPI_COMM_WORLD, exit_code);
+  std::_Exit(exit_code);
+}
+
+}  // namespace cogdist

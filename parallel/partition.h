@@ -1,0 +1,36 @@
+// How a flat tensor is shared out over the ranks of a group.
+
+#ifndef COGDIST_PARALLEL_PARTITION_H_
+#define COGDIST_PARALLEL_PARTITION_H_
+
+#include <cstdint>
+
+#include "runtime/tensor.h"
+
+namespace cogdist {
+
+// Elements [begin, begin + count) of a flat tensor.
+struct ElementRange {
+  int64_t begin = 0;
+  int64_t count = 0;
+
+  int64_t end() const { return begin + count; }
+};
+
+// Part `index` of `elements` cut into `parts`, in order; sizes differ by at
+// most one element, and parts are empty where there are fewer elements than
+// parts.
+inline ElementRange EvenPart(int64_t elements, int parts, int index) {
+  const int64_t begin = elements * index / parts;
+  return {begin, elements * (index + 1) / parts - begin};
+}
+
+// A contiguous tensor's part as a flat view.
+inline TensorView EvenPart(const TensorView& x, int parts, int index) {
+  const ElementRange range = EvenPart(x.num_elements(), parts, index);
+  return x.Reshape({x.num_elements()}).Slice(0, range.begin, range.count);
+}
+
+}  // namespace cogdist
+
+#endif  // COGDIST_PARALLEL_PARTITION_H_

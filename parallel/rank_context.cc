@@ -1,0 +1,45 @@
+#include "parallel/rank_context.h"
+
+#include <utility>
+
+#include "runtime/check.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+absl::StatusOr<Communicators> SplitWorld(std::unique_ptr<Communicator> world,
+                                         const Mesh& mesh) {
+  const int rank = world->rank();
+  const auto axis_group = [&](MeshAxis axis) {
+    return world->Split(mesh.Group(axis, rank));
+  };
+  Communicators groups;
+  COG_ASSIGN_OR_RETURN(groups.tensor, axis_group(MeshAxis::kTensor));
+  COG_ASSIGN_OR_RETURN(groups.context, axis_group(MeshAxis::kContext));
+  COG_ASSIGN_OR_RETURN(groups.data, axis_group(MeshAxis::kData));
+  COG_ASSIGN_OR_RETURN(groups.pipeline, axis_group(MeshAxis::kPipeline));
+  COG_ASSIGN_OR_RETURN(groups.replicas, world->Split(mesh.ReplicaGroup(rank)));
+  groups.world = std::move(world);
+  return groups;
+}
+
+}  // namespace
+
+absl::StatusOr<RankContext> MakeRankContext(
+    const Placement& placement, const Mesh& mesh,
+    std::unique_ptr<Device> device, std::unique_ptr<Communicator> world) {
+  COG_CHECK_EQ(mesh.world_size(), placement.world_size);
+  COG_CHECK_EQ(world->size(), placement.world_size);
+  COG_CHECK_EQ(world->rank(), placement.rank);
+  RankContext context;
+  context.placement = placement;
+  context.mesh = mesh;
+  context.device = std::move(device);
+  COG_ASSIGN_OR_RETURN(context.groups, SplitWorld(std::move(world), mesh));
+  context.compute = context.device->CreateStream();
+  context.communication = context.device->CreateStream();
+  return context;
+}
+
+}  // namespace cogdist

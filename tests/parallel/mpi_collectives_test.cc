@@ -1,0 +1,75 @@
+// The same checks as with threads, between processes: run under mpirun. Exits
+// non-zero on the rank that fails, so that mpirun does.
+
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "parallel/bootstrap.h"
+#include "parallel/rank_context.h"
+#include "runtime/cpu/cpu_device.h"
+#include "tests/parallel/collective_checks.h"
+
+namespace cogdist::testing {
+namespace {
+
+RankContext* context = nullptr;  // of this process, set by main
+
+TEST(MpiTest, PlacementIsConsistent) {
+  const Placement& placement = context->placement;
+  EXPECT_EQ(placement.rank, context->groups.world->rank());
+  EXPECT_EQ(placement.local_size, placement.world_size);  // one machine
+  EXPECT_EQ(placement.local_rank, placement.rank);
+  EXPECT_GE(placement.num_threads, 1);
+}
+
+TEST(MpiTest, Collectives) {
+  Communicator& world = *context->groups.world;
+  CheckCollectives<float>(world, *context->compute, *context->communication);
+  CheckCollectives<BFloat16>(world, *context->compute, *context->communication);
+  CheckAllReduce<float>(world, *context->compute, 3'000'001);
+  CheckBroadcast<float>(world, *context->compute, 1'000'001);
+}
+
+TEST(MpiTest, Control) { CheckControl(*context->groups.world); }
+
+TEST(MpiTest, ManyInFlightOnTwoGroups) {
+  CheckManyInFlight(*context->groups.world, *context->groups.replicas,
+                    *context->compute, *context->communication);
+}
+
+TEST(MpiTest, ReversedSubgroups) {
+  Communicator& world = *context->groups.world;
+  std::vector<int> members;
+  for (int rank = world.size() - 1; rank >= 0; --rank) {
+    if (rank % 2 == world.rank() % 2) members.push_back(rank);
+  }
+  const auto group = world.Split(members);
+  ASSERT_TRUE(group.ok()) << group.status();
+  CheckCollectives<float>(**group, *context->compute, *context->communication);
+}
+
+int RunTests(Bootstrap& bootstrap) {
+  auto device = std::make_unique<CpuDevice>();
+  auto world = bootstrap.CreateWorld(*device);
+  COG_CHECK_OK(world.status());
+  const Mesh mesh({1, 1, bootstrap.placement().world_size, 1});
+  auto made = MakeRankContext(bootstrap.placement(), mesh, std::move(device),
+                              *std::move(world));
+  COG_CHECK_OK(made.status());
+  context = &*made;
+  return RUN_ALL_TESTS();
+}
+
+}  // namespace
+}  // namespace cogdist::testing
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  absl::StatusOr<cogdist::Bootstrap> bootstrap = cogdist::Bootstrap::Start();
+  COG_CHECK_OK(bootstrap.status());
+  if (cogdist::testing::RunTests(*bootstrap) != 0) bootstrap->Abort(1);
+  bootstrap->Finish();
+  return 0;
+}
