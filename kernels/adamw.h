@@ -13,7 +13,7 @@ namespace cogdist {
 struct AdamWArgs {
   TensorView param;          // [n] float32, updated
   TensorView m, v;           // [n] float32, updated
-  TensorView weight;         // [n] bfloat16 copy of the new param; optional
+  TensorView weight = {};    // [n] bfloat16 copy of the new param; optional
   TensorView gradient;       // [n] float32
   float gradient_scale = 1;  // g = gradient_scale * gradient: clipping
   double lr = 0, beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0;

@@ -13,11 +13,11 @@ namespace cogdist {
 // dlogits_i = gradient_scale * (softmax(logits_i) - onehot(target_i)).
 // A negative target means that the row does not count: loss and gradient 0.
 struct CrossEntropyArgs {
-  TensorView loss;     // [rows] float32
-  TensorView dlogits;  // [rows, vocab] float32 or bfloat16; absent in
-                       // evaluation; float32 may be the memory of `logits`
-  TensorView logits;   // [rows, vocab] float32
-  TensorView targets;  // [rows] int32
+  TensorView loss;          // [rows] float32
+  TensorView dlogits = {};  // [rows, vocab] float32 or bfloat16; absent in
+                            // evaluation; float32 may be the memory of `logits`
+  TensorView logits;        // [rows, vocab] float32
+  TensorView targets;       // [rows] int32
   float gradient_scale = 1;
 };
 void CrossEntropy(Stream& stream, const CrossEntropyArgs& args);

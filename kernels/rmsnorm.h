@@ -15,10 +15,10 @@ namespace cogdist {
 struct RmsNormForwardArgs {
   TensorView y;         // [rows, hidden]
   TensorView rstd;      // [rows] float32: rsqrt(mean(s^2) + eps), for backward
-  TensorView sum;       // [rows, hidden]; absent without `residual`
+  TensorView sum = {};  // [rows, hidden]; absent without `residual`
   TensorView x;         // [rows, hidden]
-  TensorView residual;  // [rows, hidden]; optional
-  TensorView gain;      // [hidden]
+  TensorView residual = {};  // [rows, hidden]; optional
+  TensorView gain;           // [hidden]
   float eps = 1e-6f;
 };
 void RmsNormForward(Stream& stream, const RmsNormForwardArgs& args);
@@ -26,13 +26,13 @@ void RmsNormForward(Stream& stream, const RmsNormForwardArgs& args);
 // With `residual_gradient` (the gradient that reaches s past the norm),
 // dx = residual_gradient + d(norm)/ds; dx may be the same memory.
 struct RmsNormBackwardArgs {
-  TensorView dx;                 // [rows, hidden], overwritten
-  TensorView dgain;              // [hidden] float32, accumulated
-  TensorView dy;                 // [rows, hidden]
-  TensorView x;                  // [rows, hidden]: what was normalised (s)
-  TensorView gain;               // [hidden]
-  TensorView rstd;               // [rows] float32
-  TensorView residual_gradient;  // [rows, hidden]; optional
+  TensorView dx;                      // [rows, hidden], overwritten
+  TensorView dgain;                   // [hidden] float32, accumulated
+  TensorView dy;                      // [rows, hidden]
+  TensorView x;                       // [rows, hidden]: what was normalised (s)
+  TensorView gain;                    // [hidden]
+  TensorView rstd;                    // [rows] float32
+  TensorView residual_gradient = {};  // [rows, hidden]; optional
 };
 void RmsNormBackward(Stream& stream, const RmsNormBackwardArgs& args);
 

@@ -33,9 +33,9 @@ void Route(Stream& stream, const Args& args,
 template <typename Args>
 void Route(Stream& stream, const Args& args,
            void (*cpu)(CpuStream&, const Args&),
-           int64_t (*workspace)(const Args&)) {
+           int64_t (*workspace)(Stream&, const Args&)) {
   if (stream.device_type() == DeviceType::kMeta) {
-    stream.Workspace(workspace(args));
+    stream.Workspace(workspace(stream, args));
   }
   Route(stream, args, cpu);
 }

@@ -11,6 +11,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace cogdist::cpu::HWY_NAMESPACE {
+namespace {
 
 template <typename To, typename From>
 void Convert(const CastArgs& args) {
@@ -44,6 +45,7 @@ void Cast(CpuStream&, const CastArgs& args) {
   }
 }
 
+}  // namespace
 }  // namespace cogdist::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

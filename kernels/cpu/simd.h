@@ -7,8 +7,8 @@
 //   #define HWY_TARGET_INCLUDE "kernels/cpu/FILE.cc"
 //   #include "hwy/foreach_target.h"
 //   #include "kernels/cpu/simd.h"
-// Its code stands in namespace cogdist::cpu::HWY_NAMESPACE, between
-// HWY_BEFORE_NAMESPACE() and HWY_AFTER_NAMESPACE(), which also bracket this.
+// Its code stands in an unnamed namespace in cogdist::cpu::HWY_NAMESPACE,
+// between HWY_BEFORE_NAMESPACE() and HWY_AFTER_NAMESPACE().
 
 #include <cstdint>
 

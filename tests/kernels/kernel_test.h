@@ -81,21 +81,49 @@ inline double RelativeError(const Doubles& x, const Doubles& reference) {
   return norm == 0 ? std::sqrt(difference) : std::sqrt(difference / norm);
 }
 
+inline Doubles Sum(Doubles x, const Doubles& y) {
+  for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+  return x;
+}
+
 // What rounding a result to `dtype` may cost in RelativeError().
 inline double Tolerance(DType dtype) {
   return dtype == DType::kFloat32 ? 1e-6 : 4e-3;
 }
 
+// The gradient of f at x by central differences in float64.
+inline Doubles NumericGradient(const std::function<double(const Doubles&)>& f,
+                               Doubles x) {
+  constexpr double kStep = 1e-5;
+  Doubles gradient(x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double middle = x[i];
+    x[i] = middle + kStep;
+    const double above = f(x);
+    x[i] = middle - kStep;
+    gradient[i] = (above - f(x)) / (2 * kStep);
+    x[i] = middle;
+  }
+  return gradient;
+}
+
+// The scalar product, a loss whose gradient with respect to x is dx.
+inline double Dot(const Doubles& x, const Doubles& dx) {
+  double sum = 0;
+  for (size_t i = 0; i < x.size(); ++i) sum += x[i] * dx[i];
+  return sum;
+}
+
 // Runs `body` on every instruction set of this machine that was compiled in.
 inline void ForEachTarget(const std::function<void()>& body) {
   const int64_t supported = hwy::SupportedTargets();
-  for (const int64_t target : {HWY_SCALAR, HWY_EMU128, HWY_AVX2, HWY_AVX3}) {
-    if ((target & (HWY_SCALAR | HWY_EMU128 | supported)) == 0) continue;
+  for (const int64_t target : {HWY_SCALAR, HWY_AVX2, HWY_AVX3}) {
+    if (target != HWY_SCALAR && (target & supported) == 0) continue;
     SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(target);
     body();
   }
-  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().DeInit();
 }
 
 // Expects `run` to give the same bytes with 1, 2, 3 and 7 threads.

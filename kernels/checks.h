@@ -1,0 +1,28 @@
+// Checks of arguments that several operations share. They name the argument as
+// the operation's header does.
+
+#ifndef COGDIST_KERNELS_CHECKS_H_
+#define COGDIST_KERNELS_CHECKS_H_
+
+#include "runtime/check.h"
+#include "runtime/tensor.h"
+
+// `tensor`, an expression, is contiguous and has this type and shape.
+#define COG_CHECK_TENSOR(tensor, expected_dtype, ...)                       \
+  COG_CHECK((tensor).dtype == (expected_dtype) &&                           \
+                (tensor).shape == ::cogdist::Shape(__VA_ARGS__) &&          \
+                (tensor).IsContiguous(),                                    \
+            #tensor, " is ", (tensor).ToString(), ", expected contiguous ", \
+            ::cogdist::TensorView(nullptr, expected_dtype,                  \
+                                  ::cogdist::Shape(__VA_ARGS__))            \
+                .ToString())
+
+// `tensor` is float32 or bfloat16 and has `expected_rank` dimensions.
+#define COG_CHECK_FLOAT(tensor, expected_rank)                              \
+  COG_CHECK(((tensor).dtype == ::cogdist::DType::kFloat32 ||                \
+             (tensor).dtype == ::cogdist::DType::kBFloat16) &&              \
+                (tensor).shape.rank() == (expected_rank),                   \
+            #tensor, " is ", (tensor).ToString(), ", expected float32 or ", \
+            "bfloat16 of rank ", expected_rank)
+
+#endif  // COGDIST_KERNELS_CHECKS_H_

@@ -1,0 +1,54 @@
+#include "kernels/cpu/elementwise.h"
+
+#include "kernels/cpu/parallel_for.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/elementwise.cc"
+#include "hwy/foreach_target.h"
+#include "kernels/cpu/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cogdist::cpu::HWY_NAMESPACE {
+namespace {
+
+template <typename T>
+void AddTo(const AddArgs& args) {
+  T* const y = args.y.Data<T>();
+  const T* const x = args.x.Data<T>();
+  ParallelChunks(
+      args.y.num_elements(), 3 * sizeof(T), [&](int64_t begin, int64_t count) {
+        ForEachVector(count, [&](int64_t i, auto part) {
+          const Vec sum =
+              hn::Add(Load(y + begin + i, part), Load(x + begin + i, part));
+          Store(sum, y + begin + i, part);
+        });
+      });
+}
+
+void Add(CpuStream&, const AddArgs& args) {
+  DispatchFloat(args.y.dtype, [&]<typename T>(T) { AddTo<T>(args); });
+}
+
+template <typename T>
+void ScaleBy(const ScaleArgs& args) {
+  T* const x = args.x.Data<T>();
+  const Vec factor = Set(args.factor);
+  ParallelChunks(args.x.num_elements(), 2 * sizeof(T),
+                 [&](int64_t begin, int64_t count) {
+                   ForEachVector(count, [&](int64_t i, auto part) {
+                     Store(hn::Mul(Load(x + begin + i, part), factor),
+                           x + begin + i, part);
+                   });
+                 });
+}
+
+void Scale(CpuStream&, const ScaleArgs& args) {
+  DispatchFloat(args.x.dtype, [&]<typename T>(T) { ScaleBy<T>(args); });
+}
+
+}  // namespace
+}  // namespace cogdist::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+COG_DISPATCH(Add);
+COG_DISPATCH(Scale);

@@ -1,0 +1,87 @@
+#include "kernels/cpu/reduce.h"
+
+#include <algorithm>
+
+#include "kernels/cpu/parallel_for.h"
+
+namespace cogdist::cpu {
+namespace {
+
+constexpr int64_t kSideBySide = 8;  // chunks
+
+int64_t NumChunks(const ReduceArgs& args) {
+  return (args.x.num_elements() + kReduceChunk - 1) / kReduceChunk;
+}
+
+// Sums of the chunks at x, x + kReduceChunk...; all of them are whole.
+template <typename F>
+void SumWholeChunks(const float* x, double* sums, const F& f) {
+  double local[kSideBySide] = {};
+  for (int64_t i = 0; i < kReduceChunk; ++i) {
+    for (int64_t chunk = 0; chunk < kSideBySide; ++chunk) {
+      local[chunk] += f(x[chunk * kReduceChunk + i]);
+    }
+  }
+  std::copy_n(local, kSideBySide, sums);
+}
+
+template <typename F>
+double SumInOrder(const float* x, int64_t n, const F& f) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += f(x[i]);
+  return sum;
+}
+
+template <typename F>
+void SumChunks(const ReduceArgs& args, double* sums, const F& f) {
+  const float* const x = args.x.Data<float>();
+  const int64_t n = args.x.num_elements();
+  constexpr int64_t kGroup = kSideBySide * kReduceChunk;
+  ParallelFor((n + kGroup - 1) / kGroup, kGroup * 4, [&](int64_t group) {
+    const int64_t begin = group * kGroup;
+    double* to = sums + group * kSideBySide;
+    if (begin + kGroup <= n) return SumWholeChunks(x + begin, to, f);
+    for (int64_t i = begin; i < n; i += kReduceChunk) {
+      *to++ = SumInOrder(x + i, std::min(kReduceChunk, n - i), f);
+    }
+  });
+}
+
+// Neighbours are added until one number is left; an odd one moves up as it is.
+double PairwiseTree(double* sums, int64_t count) {
+  if (count == 0) return 0;
+  while (count > 1) {
+    for (int64_t i = 0; i < count / 2; ++i) {
+      sums[i] = sums[2 * i] + sums[2 * i + 1];
+    }
+    if (count % 2 == 1) sums[count / 2] = sums[count - 1];
+    count = (count + 1) / 2;
+  }
+  return sums[0];
+}
+
+template <typename F>
+void Reduce(CpuStream& stream, const ReduceArgs& args, const F& f) {
+  double* const sums = static_cast<double*>(
+      stream.Workspace(ReduceWorkspaceBytes(stream, args)));
+  SumChunks(args, sums, f);
+  const double sum = PairwiseTree(sums, NumChunks(args));
+  double& out = *args.out.Data<double>();
+  out = args.accumulate ? out + sum : sum;
+}
+
+}  // namespace
+
+void Sum(CpuStream& stream, const ReduceArgs& args) {
+  Reduce(stream, args, [](float x) { return double{x}; });
+}
+
+void SumOfSquares(CpuStream& stream, const ReduceArgs& args) {
+  Reduce(stream, args, [](float x) { return double{x} * double{x}; });
+}
+
+int64_t ReduceWorkspaceBytes(Stream&, const ReduceArgs& args) {
+  return NumChunks(args) * sizeof(double);
+}
+
+}  // namespace cogdist::cpu

@@ -1,0 +1,18 @@
+// Several chunks are summed side by side: one chunk alone would wait for the
+// latency of each addition.
+
+#ifndef COGDIST_KERNELS_CPU_REDUCE_H_
+#define COGDIST_KERNELS_CPU_REDUCE_H_
+
+#include "kernels/reduce.h"
+#include "runtime/cpu/cpu_stream.h"
+
+namespace cogdist::cpu {
+
+void Sum(CpuStream& stream, const ReduceArgs& args);
+void SumOfSquares(CpuStream& stream, const ReduceArgs& args);
+int64_t ReduceWorkspaceBytes(Stream& stream, const ReduceArgs& args);
+
+}  // namespace cogdist::cpu
+
+#endif  // COGDIST_KERNELS_CPU_REDUCE_H_

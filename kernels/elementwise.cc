@@ -1,0 +1,22 @@
+#include "kernels/elementwise.h"
+
+#include "kernels/checks.h"
+#include "kernels/cpu/elementwise.h"
+#include "kernels/route.h"
+
+namespace cogdist {
+
+void Add(Stream& stream, const AddArgs& args) {
+  COG_CHECK(args.y.IsContiguous() && args.x.IsContiguous());
+  COG_CHECK(args.y.dtype == args.x.dtype, args.y.ToString(),
+            " += ", args.x.ToString());
+  COG_CHECK_EQ(args.y.num_elements(), args.x.num_elements());
+  Route(stream, args, cpu::Add);
+}
+
+void Scale(Stream& stream, const ScaleArgs& args) {
+  COG_CHECK(args.x.IsContiguous());
+  Route(stream, args, cpu::Scale);
+}
+
+}  // namespace cogdist

@@ -1,0 +1,27 @@
+#include "kernels/reduce.h"
+
+#include "kernels/checks.h"
+#include "kernels/cpu/reduce.h"
+#include "kernels/route.h"
+
+namespace cogdist {
+namespace {
+
+void CheckArgs(const ReduceArgs& args) {
+  COG_CHECK_TENSOR(args.out, DType::kFloat64, {1});
+  COG_CHECK_TENSOR(args.x, DType::kFloat32, {args.x.num_elements()});
+}
+
+}  // namespace
+
+void Sum(Stream& stream, const ReduceArgs& args) {
+  CheckArgs(args);
+  Route(stream, args, cpu::Sum, cpu::ReduceWorkspaceBytes);
+}
+
+void SumOfSquares(Stream& stream, const ReduceArgs& args) {
+  CheckArgs(args);
+  Route(stream, args, cpu::SumOfSquares, cpu::ReduceWorkspaceBytes);
+}
+
+}  // namespace cogdist

@@ -1,0 +1,38 @@
+#include "kernels/elementwise.h"
+
+#include "tests/kernels/kernel_test.h"
+
+namespace cogdist {
+namespace {
+
+class ElementwiseTest : public KernelTest {};
+
+TEST_F(ElementwiseTest, AddAndScaleRoundOnce) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const int64_t n : {0, 1, 15, 16, 4097, 9000}) {
+      const HostTensor x = RandomTensor(dtype, {n}, 1);
+      const HostTensor start = RandomTensor(dtype, {n}, 2);
+      const HostTensor sum(dtype, {n}, Sum(start.values(), x.values()));
+      HostTensor scaled(dtype, {n});
+      for (int64_t i = 0; i < n; ++i) scaled.Set(i, start.Get(i) * 0.75);
+      ForEachTarget([&] {
+        const HostTensor y(dtype, {n}, start.values());
+        Add(stream_, {.y = y, .x = x});
+        EXPECT_TRUE(y.bytes() == sum.bytes());
+        const HostTensor z(dtype, {n}, start.values());
+        Scale(stream_, {.x = z, .factor = 0.75f});
+        EXPECT_TRUE(z.bytes() == scaled.bytes());
+      });
+    }
+  }
+}
+
+TEST_F(ElementwiseTest, RefusesDifferentTypesAndSlices) {
+  const HostTensor a(DType::kFloat32, {4, 4}), b(DType::kBFloat16, {4, 4});
+  EXPECT_DEATH(Add(stream_, {.y = a, .x = b}),
+               "float32\\[4, 4\\] \\+= bfloat16");
+  EXPECT_DEATH(Scale(stream_, {.x = a.view().Slice(1, 0, 2)}), "IsContiguous");
+}
+
+}  // namespace
+}  // namespace cogdist
