@@ -12,7 +12,7 @@ packages=(
   libabsl-dev nlohmann-json3-dev                  # vocabulary types, JSON
   libprotobuf-dev protobuf-compiler               # configuration
   libdnnl-dev libhwy-dev                          # matrix products, SIMD
-  libpcre2-dev libisal-dev                        # pre-tokenizing, CRC-32C
+  libpcre2-dev libicu-dev libisal-dev             # pre-tokenizing, CRC-32C
   libopenmpi-dev openmpi-bin                      # ranks
   libgtest-dev libgmock-dev libbenchmark-dev      # tests and benchmarks
   perl zstd gnuplot-nox                           # quickstart: corpus, pictures
