@@ -192,7 +192,7 @@ class CommandParser {
 };
 
 absl::Span<const std::string> ParsedCommand::All(absl::string_view flag) const {
-  COG_CHECK(FindByName(command_.flags, flag) != nullptr, command_.name,
+  COG_CHECK(FindByName(command_->flags, flag) != nullptr, command_->name,
             " has no flag --", flag);
   const auto it = flags_.find(std::string(flag));
   if (it == flags_.end()) return {};
@@ -212,11 +212,11 @@ absl::StatusOr<int64_t> ParsedCommand::Integer(
   int64_t value = 0;
   if (!absl::SimpleAtoi(text, &value)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        command_.name, ": --", flag, ": '", text, "' is not an integer"));
+        command_->name, ": --", flag, ": '", text, "' is not an integer"));
   }
   if (value < limits.min || value > limits.max) {
     return absl::InvalidArgumentError(absl::StrCat(
-        command_.name, ": --", flag, ": ", text, " is out of range; use ",
+        command_->name, ": --", flag, ": ", text, " is out of range; use ",
         std::clamp(value, limits.min, limits.max)));
   }
   return value;
@@ -230,11 +230,11 @@ absl::StatusOr<double> ParsedCommand::Number(absl::string_view flag,
   double value = 0;
   if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        command_.name, ": --", flag, ": '", text, "' is not a number"));
+        command_->name, ": --", flag, ": '", text, "' is not a number"));
   }
   if (value < limits.min || value > limits.max) {
     return absl::InvalidArgumentError(absl::StrCat(
-        command_.name, ": --", flag, ": ", text, " is out of range; use ",
+        command_->name, ": --", flag, ": ", text, " is out of range; use ",
         std::clamp(value, limits.min, limits.max)));
   }
   return value;

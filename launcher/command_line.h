@@ -72,9 +72,9 @@ struct NumberLimits {
 // a flag that the table lacks is a bug.
 class ParsedCommand {
  public:
-  explicit ParsedCommand(const Command& command) : command_(command) {}
+  explicit ParsedCommand(const Command& command) : command_(&command) {}
 
-  const Command& command() const { return command_; }
+  const Command& command() const { return *command_; }
   // Positional arguments in the order typed.
   const std::vector<std::string>& arguments() const { return arguments_; }
 
@@ -93,7 +93,7 @@ class ParsedCommand {
  private:
   friend class CommandParser;
 
-  const Command& command_;
+  const Command* command_;
   std::vector<std::string> arguments_;
   std::map<std::string, std::vector<std::string>> flags_;
 };

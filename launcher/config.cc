@@ -85,7 +85,7 @@ void ResolveConfig(absl::string_view path, RunConfig& config) {
       config.mutable_data()->set_seq_len(model.max_seq_len());
     }
   }
-  if (!config.lr_schedule().has_decay_steps() && config.has_train_steps()) {
+  if (!config.lr_schedule().has_decay_steps() && config.train_steps() >= 1) {
     config.mutable_lr_schedule()->set_decay_steps(config.train_steps());
   }
   if (!config.has_name()) {

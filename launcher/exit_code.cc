@@ -13,6 +13,7 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnimplemented:
       return ExitCode::kBadInput;
     default:

@@ -25,7 +25,7 @@ enum class ExitCode : int {
 
 // The exit code of a status: kDone for OK; kBadInput for what the user has to
 // change (InvalidArgument, NotFound, FailedPrecondition, OutOfRange,
-// AlreadyExists, Unimplemented); kFailed for the rest.
+// AlreadyExists, PermissionDenied, Unimplemented); kFailed for the rest.
 ExitCode ExitCodeOf(const absl::Status& status);
 
 // Prints "cogdist: error: MESSAGE" to `err` unless `status` is OK, and returns

@@ -1,11 +1,5 @@
 #include "launcher/text_config.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -16,6 +10,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/text_format.h"
 #include "launcher/nearest_name.h"
+#include "runtime/file.h"
 
 namespace cogdist {
 namespace {
@@ -162,20 +157,14 @@ absl::Status ParseTextConfig(absl::string_view file, absl::string_view text,
 }
 
 absl::Status ReadTextConfig(absl::string_view file, pb::Message& message) {
-  const std::string path(file);
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        file, ": is a directory; give the configuration file in it"));
+  const absl::StatusOr<std::string> text = ReadFile(file);
+  if (!text.ok()) {
+    return absl::Status(text.status().code(),
+                        absl::StrCat(text.status().message(),
+                                     "; give the path of a configuration file "
+                                     "(configs/ has examples)"));
   }
-  std::ifstream input(path, std::ios::binary);
-  if (!input) {
-    return absl::NotFoundError(
-        absl::StrCat(file, ": cannot be read: ", std::strerror(errno),
-                     "; give the path of a configuration file"));
-  }
-  const std::string text{std::istreambuf_iterator<char>(input), {}};
-  return ParseTextConfig(file, text, message);
+  return ParseTextConfig(file, *text, message);
 }
 
 }  // namespace cogdist

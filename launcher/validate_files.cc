@@ -1,9 +1,13 @@
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <system_error>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "launcher/validate_rules.h"
+#include "runtime/data/dataset_meta.h"
+#include "runtime/data/indexed_dataset.h"
 
 namespace cogdist {
 namespace {
@@ -18,21 +22,49 @@ bool IsFolder(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
+// What PREFIX.meta.json says against the model and the data section. Foreign
+// datasets have none; their ids are checked as they are read.
+void CheckMeta(const std::string& path, const std::string& prefix,
+               const RunConfig& config, Faults& faults) {
+  const absl::StatusOr<DatasetMeta> meta = ReadDatasetMeta(prefix);
+  if (absl::IsNotFound(meta.status())) return;
+  if (!meta.ok()) return faults.Add(path, meta.status().message());
+  const int64_t vocab_size = config.model().cogformer().vocab_size();
+  if (vocab_size > 0 && meta->largest_token_id >= vocab_size) {
+    faults.Add(path, prefix, ".bin holds token id ", meta->largest_token_id,
+               ", over a vocabulary of ", vocab_size,
+               "; set model.cogformer.vocab_size: ", meta->largest_token_id + 1,
+               " or more, or take data of the same tokenizer");
+  }
+  const DataConfig& data = config.data();
+  if (data.has_eos_token_id() && meta->eos_token_id >= 0 &&
+      data.eos_token_id() != meta->eos_token_id) {
+    faults.Add("data.eos_token_id", data.eos_token_id(), ", but documents of ",
+               prefix, " end in token ", meta->eos_token_id, "; use ",
+               meta->eos_token_id);
+  }
+}
+
 void CheckDataset(const std::string& path, const std::string& prefix,
-                  Faults& faults) {
+                  const RunConfig& config, Faults& faults) {
   if (prefix.empty()) return;  // reported as missing
   if (absl::EndsWith(prefix, ".bin") || absl::EndsWith(prefix, ".idx")) {
-    faults.Add(path, "\"", prefix, "\" has an ending; use \"",
-               prefix.substr(0, prefix.size() - 4), "\"");
-    return;
+    return faults.Add(path, "\"", prefix, "\" has an ending; use \"",
+                      prefix.substr(0, prefix.size() - 4), "\"");
   }
-  for (const char* const ending : {".idx", ".bin"}) {
-    if (IsFile(prefix + ending)) continue;
-    faults.Add(path, "there is no file ", prefix, ending,
-               "; `cogdist prepare` makes datasets, relative paths start in "
-               "the working directory");
-    return;
+  const absl::StatusOr<IndexedDatasetReader> dataset =
+      IndexedDatasetReader::Open(prefix);
+  if (!dataset.ok()) return faults.Add(path, dataset.status().message());
+  // A sample is seq_len inputs and, shifted by one, as many targets.
+  const int64_t tokens = dataset->num_tokens();
+  const int64_t seq_len = config.data().seq_len();
+  if (tokens <= seq_len) {
+    faults.Add(path, prefix, " has ", tokens,
+               " tokens, too few for one sequence of data.seq_len ", seq_len,
+               " and its last target; take more data",
+               tokens > 1 ? absl::StrCat(", or seq_len: ", tokens - 1) : "");
   }
+  CheckMeta(path, prefix, config, faults);
 }
 
 void CheckInitialWeights(const std::string& path, Faults& faults) {
@@ -61,11 +93,11 @@ void CheckFiles(const RunConfig& config, bool training, Faults& faults) {
   const DataConfig& data = config.data();
   for (int i = 0; i < data.train_size(); ++i) {
     CheckDataset(absl::StrCat("data.train.", i, ".prefix"),
-                 data.train(i).prefix(), faults);
+                 data.train(i).prefix(), config, faults);
   }
   for (int i = 0; i < data.validation_size(); ++i) {
     CheckDataset(absl::StrCat("data.validation.", i, ".prefix"),
-                 data.validation(i).prefix(), faults);
+                 data.validation(i).prefix(), config, faults);
   }
   if (config.has_init_from()) CheckInitialWeights(config.init_from(), faults);
 }

@@ -31,7 +31,7 @@ void CheckSchedule(const RunConfig& config, Faults& faults);
 // Datasets, sequence length, end-of-document token, validation.
 void CheckData(const RunConfig& config, Faults& faults);
 
-// That the files exist which the configuration names. `training`: datasets and
+// The files that the configuration names: there, whole, and fitting the model.
 // initial weights, too, not only the tokenizer.
 void CheckFiles(const RunConfig& config, bool training, Faults& faults);
 

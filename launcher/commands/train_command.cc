@@ -1,6 +1,9 @@
+#include <iostream>
+
 #include "launcher/commands/commands.h"
 #include "launcher/config.h"
 #include "launcher/validate.h"
+#include "models/cost.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -13,6 +16,12 @@ absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const int64_t ranks,
                        command.Integer("ranks", 1, {.min = 1}));
   COG_RETURN_IF_ERROR(ValidateConfig(config, {.world_size = ranks}));
+  if (command.Has("dry_run")) {
+    std::cout << config.name() << ": the configuration is valid on " << ranks
+              << " ranks; " << ParameterCount(config.model().cogformer())
+              << " parameters\n";
+    return ExitCode::kDone;
+  }
   return absl::UnimplementedError("training is not built yet");
 }
 

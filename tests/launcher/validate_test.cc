@@ -1,0 +1,295 @@
+#include "launcher/validate.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "launcher/config.h"
+#include "launcher/config_override.h"
+#include "launcher/faults.h"
+#include "launcher/text_config.h"
+#include "runtime/data/indexed_dataset_writer.h"
+#include "runtime/file.h"
+#include "tests/temp_dir.h"
+
+namespace cogdist {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr char kGood[] = R"(
+  model { cogformer {
+    vocab_size: 384 num_layers: 4 hidden_size: 64 num_heads: 4 ffn_size: 160
+    max_seq_len: 16
+  } }
+  data { train { prefix: "tokens" } eos_token_id: 0 }
+  batch { global_batch_size: 8 micro_batch_size: 2 }
+  lr_schedule { peak_lr: 1e-3 warmup_steps: 4 }
+  train_steps: 20
+)";
+
+// kGood with these changes, resolved.
+RunConfig Config(const std::vector<std::string>& changes) {
+  RunConfig config;
+  EXPECT_TRUE(ParseTextConfig("good", kGood, config).ok());
+  const absl::Status applied = ApplyOverrides(changes, config);
+  EXPECT_TRUE(applied.ok()) << applied;
+  ResolveConfig("good.pbtxt", config);
+  return config;
+}
+
+std::string FaultsOf(const std::vector<std::string>& changes,
+                     int64_t world_size = 1) {
+  const absl::Status status = ValidateConfig(
+      Config(changes), {.world_size = world_size, .check_files = false});
+  EXPECT_TRUE(status.ok() || absl::IsInvalidArgument(status));
+  return std::string(status.message());
+}
+
+TEST(ValidateTest, AcceptsWhatIsRight) {
+  for (const std::vector<std::string>& changes :
+       std::vector<std::vector<std::string>>{
+           {},
+           {"model.cogformer.attention.softmax_layers.0=3",
+            "model.cogformer.attention.softmax_layers.1=-4"},
+           {"model.cogformer.num_kv_heads=2", "data.seq_len=1"},
+           {"model.cogformer.num_heads=5", "model.cogformer.head_dim=2"},
+           {"optimizer.grad_clip_norm=0", "optimizer.adamw.beta1=0"},
+           {"lr_schedule.kind=CONSTANT", "lr_schedule.warmup_steps=20"},
+           {"lr_schedule.kind=WSD", "lr_schedule.cooldown_steps=16"},
+           {"lr_schedule.warmup_steps=19", "lr_schedule.min_lr=1e-3"},
+           {"data.document_mask=true", "device=CPU"},
+           {"train_steps=1", "lr_schedule.warmup_steps=0"}}) {
+    EXPECT_EQ(FaultsOf(changes), "");
+  }
+  EXPECT_EQ(FaultsOf({}, 4), "");
+}
+
+struct Mistake {
+  std::vector<std::string> changes;
+  std::string message;
+  int64_t world_size = 1;
+};
+
+void ExpectFaults(const std::vector<Mistake>& mistakes) {
+  for (const Mistake& mistake : mistakes) {
+    SCOPED_TRACE(mistake.message);
+    EXPECT_THAT(FaultsOf(mistake.changes, mistake.world_size),
+                HasSubstr(mistake.message));
+  }
+}
+
+TEST(ValidateTest, RangesNameTheNearestValue) {
+  ExpectFaults({
+      {{"train_steps=0"}, "train_steps: 0 is out of range (at least 1); use 1"},
+      {{"model.cogformer.vocab_size=1"}, "(from 2 to 2147483647); use 2"},
+      {{"model.cogformer.vocab_size=3000000000"}, "; use 2147483647"},
+      {{"model.cogformer.num_layers=9223372036854775807"},
+       "9223372036854775807 is out of range (from 1 to 10000); use 10000"},
+      {{"model.cogformer.head_dim=258"}, "(from 2 to 256); use 256"},
+      {{"model.cogformer.rope_theta=1"}, "(above 1); use e.g. 10000"},
+      {{"model.cogformer.norm_eps=0"}, "(above 0); use e.g. 1e-06"},
+      {{"model.cogformer.init_std=inf"}, "init_std: inf is out of range"},
+      {{"optimizer.adamw.beta2=1"}, "(from 0 to below 1); use e.g. 0.95"},
+      {{"optimizer.adamw.beta1=-0.1"},
+       "beta1: -0.1 is out of range (from 0 to "
+       "below 1); use 0"},
+      {{"lr_schedule.peak_lr=nan"},
+       "peak_lr: nan is out of range (above 0); "
+       "use e.g. 0.0003"},
+      {{"data.train.0.weight=0"}, "data.train.0.weight: 0 is out of range"},
+      {{"data.train.1.weight=1"}, "data.train.1.prefix: is missing; set it"},
+      {{"parallel.zero_stage=4"}, "(from 0 to 3); use 3"},
+      {{"evaluation.batches=0"}, "evaluation.batches: 0 is out of range"},
+      {{"logging.log_every_steps=-2"}, "log_every_steps: -2 is out of range"},
+      {{"time_limit_seconds=-1"}, "time_limit_seconds: -1 is out of range"},
+  });
+}
+
+TEST(ValidateTest, ModelFaults) {
+  ExpectFaults({
+      {{"model.cogformer.num_heads=5"},
+       "num_heads: 5 heads do not divide hidden_size 64; use 4 or 8, or set "
+       "head_dim"},
+      {{"model.cogformer.num_heads=100"}, "; use 32, or set head_dim"},
+      {{"model.cogformer.num_heads=64"},
+       "head_dim: 1 is odd, but rotary positions turn pairs; use 2"},
+      {{"model.cogformer.head_dim=15"}, "head_dim: 15 is odd"},
+      {{"model.cogformer.num_kv_heads=3"},
+       "num_kv_heads: 3 does not divide num_heads 4; use 2 or 4"},
+      {{"model.cogformer.num_kv_heads=8"}, "num_heads 4; use 4"},
+      {{"model.cogformer.attention.softmax_layers.0=4"},
+       "softmax_layers.0: there is no layer 4 among num_layers 4; use 3 (-4 to "
+       "3)"},
+      {{"model.cogformer.attention.softmax_layers.0=-5"}, "; use -4"},
+  });
+}
+
+TEST(ValidateTest, LayoutFaults) {
+  ExpectFaults({
+      {{},
+       "global_batch_size: 8 sequences cannot be shared evenly by 3 "
+       "data-parallel ranks; use 6 or 9",
+       3},
+      {{}, "by 16 data-parallel ranks; use 16", 16},
+      {{"batch.micro_batch_size=3"},
+       "micro_batch_size: 3 does not divide the 8 sequences of a rank "
+       "(global_batch_size 8 / 1 data-parallel ranks); use 2 or 4"},
+      {{"batch.micro_batch_size=16"}, "; use 4", 2},
+      {{"parallel.tensor=2"},
+       "parallel: 3 ranks cannot be shared out by tensor "
+       "* pipeline * context = 2; start 2 or 4 ranks",
+       3},
+  });
+}
+
+TEST(ValidateTest, ScheduleFaults) {
+  ExpectFaults({
+      {{"lr_schedule.warmup_steps=20"},
+       "warmup_steps: 20 leaves no step before decay_steps 20 (train_steps, "
+       "unless it is set); use 19"},
+      {{"lr_schedule.min_lr=1"}, "min_lr: 1 is above peak_lr; use 0.001"},
+      {{"lr_schedule.kind=WSD"},
+       "cooldown_steps: is missing; kind WSD needs it "
+       "(1 to 16)"},
+      {{"lr_schedule.kind=WSD", "lr_schedule.cooldown_steps=17"},
+       "cooldown_steps: 17 is longer than the 16 steps from warmup_steps 4 to "
+       "decay_steps 20; use 16"},
+  });
+}
+
+TEST(ValidateTest, DataFaults) {
+  ExpectFaults({
+      {{"data.train=[]"}, "data.train: is missing"},
+      {{"data.seq_len=17"},
+       "seq_len: 17 is longer than "
+       "model.cogformer.max_seq_len; use 16"},
+      {{"data.eos_token_id=384"},
+       "eos_token_id: 384 is no token of a "
+       "vocabulary of 384; use 383 or less"},
+      {{"evaluation.every_steps=5"}, "every_steps: 5 needs data.validation"},
+  });
+  RunConfig config = Config({"data.document_mask=true"});
+  config.mutable_data()->clear_eos_token_id();
+  EXPECT_THAT(
+      std::string(ValidateConfig(config, {.check_files = false}).message()),
+      HasSubstr("data.document_mask: true needs data.eos_token_id"));
+}
+
+TEST(ValidateTest, WhatIsNotBuiltYetSaysSo) {
+  ExpectFaults({
+      {{"parallel.tensor=2"},
+       "parallel.tensor: 2: tensor parallelism is not "
+       "built yet; set parallel.tensor: 1",
+       2},
+      {{"parallel.pipeline=2"}, "set parallel.pipeline: 1", 2},
+      {{"parallel.context=2"}, "set parallel.context: 1", 2},
+      {{"parallel.zero_stage=1"}, "set parallel.zero_stage: 0"},
+      {{"parallel.sequence_parallel=true"}, "set parallel.sequence_parallel"},
+      {{"parallel.virtual_pipeline=2"}, "set parallel.virtual_pipeline: 1"},
+      {{"parallel.layers_per_stage.0=4"}, "--set parallel.layers_per_stage=[]"},
+      {{"deterministic=LAYOUT_INVARIANT"}, "set deterministic: RUN_TO_RUN"},
+      {{"device=CUDA"},
+       "device: CUDA: training on GPUs is not built yet; set "
+       "device: CPU"},
+      {{"checkpoint.every_steps=10"}, "set checkpoint.every_steps: 0"},
+  });
+}
+
+TEST(ValidateTest, AllFaultsAreReportedTogether) {
+  const std::string faults =
+      FaultsOf({"train_steps=0", "data.seq_len=99", "device=CUDA",
+                "model.cogformer.num_kv_heads=3", "batch.micro_batch_size=3"});
+  EXPECT_THAT(faults, HasSubstr("5 faults in the configuration:"));
+  EXPECT_THAT(std::vector<std::string>(absl::StrSplit(faults, '\n')),
+              SizeIs(6));
+}
+
+TEST(ValidateTest, AnEmptyConfigurationListsWhatIsRequired) {
+  RunConfig config;
+  ResolveConfig("empty.pbtxt", config);
+  const std::string training(ValidateConfig(config, {}).message());
+  for (const char* const path :
+       {"model", "train_steps", "batch.global_batch_size",
+        "lr_schedule.peak_lr", "data.train"}) {
+    EXPECT_THAT(training, HasSubstr(absl::StrCat(path, ": is missing")));
+  }
+  const absl::Status inference =
+      ValidateConfig(config, {.purpose = ValidateOptions::Purpose::kInference});
+  EXPECT_THAT(std::string(inference.message()),
+              ::testing::StartsWith("model: is missing"));
+  config.mutable_model()->mutable_cogformer();
+  EXPECT_THAT(std::string(ValidateConfig(config, {}).message()),
+              HasSubstr("model.cogformer.vocab_size: is missing; set it (from "
+                        "2 to 2147483647)"));
+}
+
+class ValidateFilesTest : public ::testing::Test {
+ protected:
+  // A dataset of `tokens` tokens with ids 1 to 9 and 0 at the end.
+  void WriteDataset(int64_t tokens, DatasetMeta meta = {.eos_token_id = 0}) {
+    std::vector<int32_t> ids(tokens);
+    for (int64_t i = 0; i + 1 < tokens; ++i) ids[i] = 1 + i % 9;
+    auto writer = IndexedDatasetWriter::Create(prefix_, 384);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE(writer->AddDocument(ids).ok());
+    ASSERT_TRUE(writer->Finish(meta).ok());
+  }
+  std::string FaultsOf(std::vector<std::string> changes = {}) {
+    changes.insert(changes.begin(), "data.train.0.prefix=" + prefix_);
+    return std::string(ValidateConfig(Config(changes), {}).message());
+  }
+
+  TempDir dir_;
+  const std::string prefix_ = dir_ / "tokens";
+};
+
+TEST_F(ValidateFilesTest, Datasets) {
+  EXPECT_THAT(FaultsOf(), HasSubstr("data.train.0.prefix: there is no"));
+  WriteDataset(17);
+  EXPECT_EQ(FaultsOf(), "");
+  EXPECT_THAT(FaultsOf({"data.train.0.prefix=" + prefix_ + ".bin"}),
+              HasSubstr("has an ending; use \"" + prefix_ + "\""));
+  EXPECT_THAT(FaultsOf({"data.validation.0.prefix=none"}),
+              HasSubstr("data.validation.0.prefix: there is no none.idx"));
+  EXPECT_THAT(FaultsOf({"model.cogformer.vocab_size=9"}),
+              HasSubstr("holds token id 9, over a vocabulary of 9; set "
+                        "model.cogformer.vocab_size: 10"));
+  EXPECT_THAT(FaultsOf({"data.eos_token_id=1"}),
+              HasSubstr("data.eos_token_id: 1, but documents of " + prefix_ +
+                        " end in token 0; use 0"));
+  WriteDataset(16);
+  EXPECT_THAT(FaultsOf(),
+              HasSubstr("has 16 tokens, too few for one sequence of "
+                        "data.seq_len 16 and its last target; take "
+                        "more data, or seq_len: 15"));
+}
+
+TEST_F(ValidateFilesTest, TokenizerAndInitialWeights) {
+  WriteDataset(17);
+  EXPECT_EQ(FaultsOf({"tokenizer=bytes"}), "");
+  EXPECT_THAT(FaultsOf({"tokenizer=none.json"}),
+              HasSubstr("tokenizer: there is no file none.json"));
+  EXPECT_THAT(FaultsOf({"init_from=none.safetensors"}),
+              HasSubstr("init_from: there is no file none.safetensors"));
+  EXPECT_THAT(FaultsOf({"init_from=" + dir_.path()}),
+              HasSubstr("has no model.safetensors.index.json"));
+}
+
+TEST(FaultsTest, NearestValues) {
+  EXPECT_EQ(NearestMultiples(7, 4), "4 or 8");
+  EXPECT_EQ(NearestMultiples(8, 3), "6 or 9");
+  EXPECT_EQ(NearestMultiples(3, 8), "8");
+  EXPECT_EQ(NearestMultiples(15, 2), "14 or 16");
+  EXPECT_EQ(NearestDivisors(5, 24), "4 or 6");
+  EXPECT_EQ(NearestDivisors(30, 24), "24");
+  EXPECT_EQ(NearestDivisors(2, 7), "1 or 7");
+  EXPECT_EQ(NearestDivisors(5, 64, [](int64_t d) { return d > 8; }), "16");
+  EXPECT_EQ(NearestDivisors(5, 64, [](int64_t) { return false; }), "");
+}
+
+}  // namespace
+}  // namespace cogdist
