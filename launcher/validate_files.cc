@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -6,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "launcher/validate_rules.h"
-#include "runtime/data/dataset_meta.h"
+#include "runtime/data/dataset_check.h"
 #include "runtime/data/indexed_dataset.h"
 
 namespace cogdist {
@@ -22,50 +21,63 @@ bool IsFolder(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
-// What PREFIX.meta.json says against the model and the data section. Foreign
-// datasets have none; their ids are checked as they are read.
-void CheckMeta(const std::string& path, const std::string& prefix,
-               const RunConfig& config, Faults& faults) {
-  const absl::StatusOr<DatasetMeta> meta = ReadDatasetMeta(prefix);
-  if (absl::IsNotFound(meta.status())) return;
-  if (!meta.ok()) return faults.Add(path, meta.status().message());
-  const int64_t vocab_size = config.model().cogformer().vocab_size();
-  if (vocab_size > 0 && meta->largest_token_id >= vocab_size) {
-    faults.Add(path, prefix, ".bin holds token id ", meta->largest_token_id,
-               ", over a vocabulary of ", vocab_size,
-               "; set model.cogformer.vocab_size: ", meta->largest_token_id + 1,
-               " or more, or take data of the same tokenizer");
-  }
-  const DataConfig& data = config.data();
-  if (data.has_eos_token_id() && meta->eos_token_id >= 0 &&
-      data.eos_token_id() != meta->eos_token_id) {
-    faults.Add("data.eos_token_id", data.eos_token_id(), ", but documents of ",
-               prefix, " end in token ", meta->eos_token_id, "; use ",
-               meta->eos_token_id);
-  }
-}
-
-void CheckDataset(const std::string& path, const std::string& prefix,
-                  const RunConfig& config, Faults& faults) {
-  if (prefix.empty()) return;  // reported as missing
+// A dataset's tokenizer as its meta file names it, empty if that is not known
+// or the dataset is faulty.
+std::string CheckDatasetFiles(const std::string& path,
+                              const std::string& prefix,
+                              const RunConfig& config, Faults& faults) {
+  if (prefix.empty()) return "";  // reported as missing
   if (absl::EndsWith(prefix, ".bin") || absl::EndsWith(prefix, ".idx")) {
-    return faults.Add(path, "\"", prefix, "\" has an ending; use \"",
-                      prefix.substr(0, prefix.size() - 4), "\"");
+    faults.Add(path, "\"", prefix, "\" has an ending; use \"",
+               prefix.substr(0, prefix.size() - 4), "\"");
+    return "";
   }
   const absl::StatusOr<IndexedDatasetReader> dataset =
       IndexedDatasetReader::Open(prefix);
-  if (!dataset.ok()) return faults.Add(path, dataset.status().message());
-  // A sample is seq_len inputs and, shifted by one, as many targets.
-  const int64_t tokens = dataset->num_tokens();
-  const int64_t seq_len = config.data().seq_len();
-  if (tokens <= seq_len) {
-    faults.Add(path, prefix, " has ", tokens,
-               " tokens, too few for one sequence of data.seq_len ", seq_len,
-               " and its last target; take more data",
-               tokens > 1 ? absl::StrCat(", or seq_len: ", tokens - 1) : "");
+  if (!dataset.ok()) {
+    faults.Add(path, dataset.status().message());
+    return "";
   }
-  CheckMeta(path, prefix, config, faults);
+  const DataConfig& data = config.data();
+  const bool needs_eos = data.document_mask() && data.has_eos_token_id();
+  const absl::StatusOr<std::string> tokenizer = CheckDataset(
+      *dataset, {.min_tokens = data.seq_len() + 1,
+                 .vocab_size = config.model().cogformer().vocab_size(),
+                 .eos_token_id = needs_eos ? data.eos_token_id() : -1});
+  if (tokenizer.ok()) return *tokenizer;
+  faults.Add(path, tokenizer.status().message());
+  return "";
 }
+
+// All datasets of a run, whose ids have to mean the same.
+class DatasetsCheck {
+ public:
+  DatasetsCheck(const RunConfig& config, Faults& faults)
+      : config_(config), faults_(faults) {}
+
+  void Check(absl::string_view list,
+             const google::protobuf::RepeatedPtrField<DatasetConfig>& sets) {
+    for (int i = 0; i < sets.size(); ++i) {
+      const std::string path = absl::StrCat("data.", list, ".", i, ".prefix");
+      const std::string& prefix = sets[i].prefix();
+      const std::string tokenizer =
+          CheckDatasetFiles(path, prefix, config_, faults_);
+      if (tokenizer.empty()) continue;
+      if (!tokenizer_.empty() && tokenizer != tokenizer_) {
+        faults_.Add(path, prefix, " was made with another tokenizer than ",
+                    prefix_, "; prepare both with the same one");
+      }
+      tokenizer_ = tokenizer;
+      prefix_ = prefix;
+    }
+  }
+
+ private:
+  const RunConfig& config_;
+  Faults& faults_;
+  std::string tokenizer_;  // of the last dataset that names one
+  std::string prefix_;     // of that dataset
+};
 
 void CheckInitialWeights(const std::string& path, Faults& faults) {
   const std::string index = path + "/model.safetensors.index.json";
@@ -90,15 +102,9 @@ void CheckFiles(const RunConfig& config, bool training, Faults& faults) {
                "; give a tokenizer.json, or the word bytes");
   }
   if (!training) return;
-  const DataConfig& data = config.data();
-  for (int i = 0; i < data.train_size(); ++i) {
-    CheckDataset(absl::StrCat("data.train.", i, ".prefix"),
-                 data.train(i).prefix(), config, faults);
-  }
-  for (int i = 0; i < data.validation_size(); ++i) {
-    CheckDataset(absl::StrCat("data.validation.", i, ".prefix"),
-                 data.validation(i).prefix(), config, faults);
-  }
+  DatasetsCheck datasets(config, faults);
+  datasets.Check("train", config.data().train());
+  datasets.Check("validation", config.data().validation());
   if (config.has_init_from()) CheckInitialWeights(config.init_from(), faults);
 }
 

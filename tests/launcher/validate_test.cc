@@ -230,10 +230,11 @@ TEST(ValidateTest, AnEmptyConfigurationListsWhatIsRequired) {
 class ValidateFilesTest : public ::testing::Test {
  protected:
   // A dataset of `tokens` tokens with ids 1 to 9 and 0 at the end.
-  void WriteDataset(int64_t tokens, DatasetMeta meta = {.eos_token_id = 0}) {
+  void WriteDataset(absl::string_view name, int64_t tokens,
+                    const DatasetMeta& meta = {.eos_token_id = 0}) {
     std::vector<int32_t> ids(tokens);
     for (int64_t i = 0; i + 1 < tokens; ++i) ids[i] = 1 + i % 9;
-    auto writer = IndexedDatasetWriter::Create(prefix_, 384);
+    auto writer = IndexedDatasetWriter::Create(dir_ / name, 384);
     ASSERT_TRUE(writer.ok()) << writer.status();
     ASSERT_TRUE(writer->AddDocument(ids).ok());
     ASSERT_TRUE(writer->Finish(meta).ok());
@@ -249,27 +250,36 @@ class ValidateFilesTest : public ::testing::Test {
 
 TEST_F(ValidateFilesTest, Datasets) {
   EXPECT_THAT(FaultsOf(), HasSubstr("data.train.0.prefix: there is no"));
-  WriteDataset(17);
+  WriteDataset("tokens", 17);
   EXPECT_EQ(FaultsOf(), "");
   EXPECT_THAT(FaultsOf({"data.train.0.prefix=" + prefix_ + ".bin"}),
               HasSubstr("has an ending; use \"" + prefix_ + "\""));
   EXPECT_THAT(FaultsOf({"data.validation.0.prefix=none"}),
               HasSubstr("data.validation.0.prefix: there is no none.idx"));
   EXPECT_THAT(FaultsOf({"model.cogformer.vocab_size=9"}),
-              HasSubstr("holds token id 9, over a vocabulary of 9; set "
-                        "model.cogformer.vocab_size: 10"));
-  EXPECT_THAT(FaultsOf({"data.eos_token_id=1"}),
-              HasSubstr("data.eos_token_id: 1, but documents of " + prefix_ +
-                        " end in token 0; use 0"));
-  WriteDataset(16);
-  EXPECT_THAT(FaultsOf(),
-              HasSubstr("has 16 tokens, too few for one sequence of "
-                        "data.seq_len 16 and its last target; take "
-                        "more data, or seq_len: 15"));
+              HasSubstr("the largest token id is 9, but vocab_size is 9"));
+  EXPECT_EQ(FaultsOf({"data.document_mask=true"}), "");
+  EXPECT_THAT(FaultsOf({"data.document_mask=true", "data.eos_token_id=1"}),
+              HasSubstr("documents end in token 0, but data.eos_token_id is "
+                        "1"));
+  WriteDataset("tokens", 16);
+  EXPECT_THAT(FaultsOf(), HasSubstr("tokens.bin: has 16 tokens, but one "
+                                    "sequence and its targets take 17"));
+}
+
+TEST_F(ValidateFilesTest, DatasetsOfDifferentTokenizersDoNotMix) {
+  WriteDataset("tokens", 17, {.tokenizer = "a"});
+  WriteDataset("other", 17, {.tokenizer = "b"});
+  WriteDataset("foreign", 17);
+  const std::vector<std::string> foreign = {"data.validation.0.prefix=" +
+                                            dir_ / "foreign"};
+  EXPECT_EQ(FaultsOf(foreign), "");
+  EXPECT_THAT(FaultsOf({"data.validation.0.prefix=" + dir_ / "other"}),
+              HasSubstr("was made with another tokenizer than " + prefix_));
 }
 
 TEST_F(ValidateFilesTest, TokenizerAndInitialWeights) {
-  WriteDataset(17);
+  WriteDataset("tokens", 17);
   EXPECT_EQ(FaultsOf({"tokenizer=bytes"}), "");
   EXPECT_THAT(FaultsOf({"tokenizer=none.json"}),
               HasSubstr("tokenizer: there is no file none.json"));
