@@ -56,6 +56,7 @@ const std::vector<VendorRule>& VendorRules() {
       {"libxsmm", {"kernels/cpu/"}, ""},
       {"hwy/", {"kernels/cpu/"}, ""},
       {"pcre2", {"runtime/data/"}, ".cc"},
+      {"unicode/", {"runtime/data/"}, ".cc"},
       {"isa-l", {"runtime/"}, ".cc"},
       {"nlohmann/json_fwd.hpp", {"runtime/json.h"}, ""},
       {"nlohmann/", {""}, ".cc"},
