@@ -1,7 +1,12 @@
 # Tests of launcher/.
 cogdist_test(launcher/append_file)
+cogdist_test(launcher/event_file)
+cogdist_test(launcher/human_format)
 cogdist_test(launcher/metrics_log LIBS nlohmann_json::nlohmann_json)
+cogdist_test(launcher/progress)
+cogdist_test(launcher/rank_log)
 cogdist_test(launcher/run_directory)
+cogdist_test(launcher/run_summary)
 cogdist_test(launcher/stop_request)
 cogdist_test(launcher/command_line)
 cogdist_test(launcher/config)
