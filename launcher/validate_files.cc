@@ -1,25 +1,15 @@
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "launcher/validate_rules.h"
 #include "runtime/data/dataset_check.h"
 #include "runtime/data/indexed_dataset.h"
+#include "runtime/data/tokenizer.h"
+#include "runtime/safetensors.h"
 
 namespace cogdist {
 namespace {
-
-bool IsFile(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored);
-}
-
-bool IsFolder(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::is_directory(path, ignored);
-}
 
 // A dataset's tokenizer as its meta file names it, empty if that is not known
 // or the dataset is faulty.
@@ -52,8 +42,13 @@ std::string CheckDatasetFiles(const std::string& path,
 // All datasets of a run, whose ids have to mean the same.
 class DatasetsCheck {
  public:
-  DatasetsCheck(const RunConfig& config, Faults& faults)
-      : config_(config), faults_(faults) {}
+  // `tokenizer`: the fingerprint of the run's own, empty if there is none.
+  DatasetsCheck(const RunConfig& config, const std::string& tokenizer,
+                Faults& faults)
+      : config_(config),
+        faults_(faults),
+        tokenizer_(tokenizer),
+        made_with_(config.tokenizer()) {}
 
   void Check(absl::string_view list,
              const google::protobuf::RepeatedPtrField<DatasetConfig>& sets) {
@@ -65,47 +60,57 @@ class DatasetsCheck {
       if (tokenizer.empty()) continue;
       if (!tokenizer_.empty() && tokenizer != tokenizer_) {
         faults_.Add(path, prefix, " was made with another tokenizer than ",
-                    prefix_, "; prepare both with the same one");
+                    made_with_, "; prepare it again with that one");
       }
       tokenizer_ = tokenizer;
-      prefix_ = prefix;
+      made_with_ = prefix;
     }
   }
 
  private:
   const RunConfig& config_;
   Faults& faults_;
-  std::string tokenizer_;  // of the last dataset that names one
-  std::string prefix_;     // of that dataset
+  std::string tokenizer_;  // fingerprint of the last one that is known
+  std::string made_with_;  // the tokenizer, or the dataset that names it
 };
 
-void CheckInitialWeights(const std::string& path, Faults& faults) {
-  const std::string index = path + "/model.safetensors.index.json";
-  if (IsFolder(path) && !IsFile(index) &&
-      !IsFile(path + "/model.safetensors")) {
-    faults.Add("init_from", "the folder ", path,
-               " has no model.safetensors.index.json; give a folder that has "
-               "one, or a safetensors file");
-  } else if (!IsFolder(path) && !IsFile(path)) {
-    faults.Add("init_from", "there is no file ", path,
-               "; give a safetensors file, or leave init_from out for seeded "
-               "initial weights");
+// The tokenizer's fingerprint, empty where there is none or it is faulty.
+std::string CheckTokenizer(const RunConfig& config, Faults& faults) {
+  if (!config.has_tokenizer()) return "";
+  const auto tokenizer = LoadTokenizer(config.tokenizer());
+  if (!tokenizer.ok()) {
+    faults.Add("tokenizer", tokenizer.status().message(),
+               "; give a tokenizer.json, or the word bytes");
+    return "";
   }
+  const int64_t vocab_size = config.model().cogformer().vocab_size();
+  const int64_t tokens = (*tokenizer)->vocab_size();
+  if (vocab_size > 0 && tokens > vocab_size) {
+    faults.Add("tokenizer", config.tokenizer(), " has ", tokens,
+               " tokens, over model.cogformer.vocab_size ", vocab_size,
+               "; set vocab_size: ", tokens, " or more");
+  }
+  return (*tokenizer)->fingerprint();
+}
+
+// That names and shapes are the model's is checked as the weights are loaded.
+void CheckInitialWeights(const RunConfig& config, Faults& faults) {
+  if (!config.has_init_from()) return;
+  const auto weights = SafetensorsReader::Open(config.init_from());
+  if (weights.ok()) return;
+  faults.Add("init_from", weights.status().message(),
+             "; give other weights, or leave init_from out for seeded ones");
 }
 
 }  // namespace
 
 void CheckFiles(const RunConfig& config, bool training, Faults& faults) {
-  const std::string& tokenizer = config.tokenizer();
-  if (config.has_tokenizer() && tokenizer != "bytes" && !IsFile(tokenizer)) {
-    faults.Add("tokenizer", "there is no file ", tokenizer,
-               "; give a tokenizer.json, or the word bytes");
-  }
+  const std::string tokenizer = CheckTokenizer(config, faults);
   if (!training) return;
-  DatasetsCheck datasets(config, faults);
+  DatasetsCheck datasets(config, tokenizer, faults);
   datasets.Check("train", config.data().train());
   datasets.Check("validation", config.data().validation());
-  if (config.has_init_from()) CheckInitialWeights(config.init_from(), faults);
+  CheckInitialWeights(config, faults);
 }
 
 }  // namespace cogdist

@@ -22,6 +22,7 @@
 namespace cogdist {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 constexpr char kGood[] = R"(name: "good"
@@ -193,12 +194,9 @@ TEST(BadInputTest, Configurations) {
        "0.001"},
       {"warmup_steps: 4", "warmup_steps: 40", "use 19"},
       {"warmup_steps: 4", "kind: WSD", "cooldown_steps: is missing"},
-      {"name: \"good\"", "init_from: \"none\"",
-       "init_from: there is no file "
-       "none"},
+      {"name: \"good\"", "init_from: \"none\"", "or leave init_from out"},
       {"name: \"good\"", "tokenizer: \"none\"",
-       "tokenizer: there is no file "
-       "none"},
+       "give a tokenizer.json, or the word bytes"},
       {"name: \"good\"", "device: CUDA", "set device: CPU"},
       {"name: \"good\"", "parallel { tensor: 2 }", "set parallel.tensor: 1"},
       {"name: \"good\"", "evaluation { every_steps: 5 }",
@@ -218,6 +216,42 @@ TEST(BadInputTest, Configurations) {
     place.Write("bad.pbtxt",
                 absl::StrReplaceAll(kGood, {{test.from, test.to}}));
     ExpectRefused(place.Run("bad.pbtxt"), test.message);
+  }
+}
+
+// A file with these contents, named by this field: refused, naming both.
+TEST(BadInputTest, DamagedTokenizersAndWeights) {
+  // A header of 2 bytes, then of more bytes than there are.
+  const std::string header("\2\0\0\0\0\0\0\0", 8);
+  const std::string long_header("\xff\0\0\0\0\0\0\0{}", 10);
+  const struct {
+    const char* field;
+    const char* file;
+    std::string contents;
+  } kCases[] = {
+      {"tokenizer", "t.json", ""},
+      {"tokenizer", "t.json", "{\"model\": "},
+      {"tokenizer", "t.json", "[]"},
+      {"tokenizer", "t.json", "{\"model\": {\"type\": \"Unigram\"}}"},
+      {"tokenizer", "t.json",
+       "{\"model\": {\"type\": \"BPE\", \"vocab\": 3, \"merges\": []}}"},
+      {"init_from", "w.safetensors", ""},
+      {"init_from", "w.safetensors", "{}"},
+      {"init_from", "w.safetensors", long_header},
+      {"init_from", "w.safetensors", header + "{]"},
+      {"init_from", "w.safetensors.index.json", "{\"weight_map\": 3}"},
+      {"init_from", "w.safetensors.index.json",
+       "{\"weight_map\": {\"a\": \"gone.safetensors\"}}"},
+  };
+  Workplace place;
+  for (const auto& test : kCases) {
+    SCOPED_TRACE(absl::StrCat(test.field, " ", test.contents));
+    place.Write(test.file, test.contents);
+    const Outcome outcome = place.Run(
+        absl::StrCat("good.pbtxt --set ", test.field, "=", test.file));
+    ExpectRefused(outcome, absl::StrCat(test.field, ": "));
+    EXPECT_THAT(outcome.output,
+                AnyOf(HasSubstr(test.file), HasSubstr("gone.safetensors")));
   }
 }
 

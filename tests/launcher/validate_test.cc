@@ -10,7 +10,7 @@
 #include "launcher/faults.h"
 #include "launcher/text_config.h"
 #include "runtime/data/indexed_dataset_writer.h"
-#include "runtime/file.h"
+#include "runtime/safetensors_writer.h"
 #include "tests/temp_dir.h"
 
 namespace cogdist {
@@ -278,15 +278,27 @@ TEST_F(ValidateFilesTest, DatasetsOfDifferentTokenizersDoNotMix) {
               HasSubstr("was made with another tokenizer than " + prefix_));
 }
 
-TEST_F(ValidateFilesTest, TokenizerAndInitialWeights) {
+TEST_F(ValidateFilesTest, Tokenizer) {
   WriteDataset("tokens", 17);
   EXPECT_EQ(FaultsOf({"tokenizer=bytes"}), "");
   EXPECT_THAT(FaultsOf({"tokenizer=none.json"}),
-              HasSubstr("tokenizer: there is no file none.json"));
-  EXPECT_THAT(FaultsOf({"init_from=none.safetensors"}),
-              HasSubstr("init_from: there is no file none.safetensors"));
+              HasSubstr("give a tokenizer.json, or the word bytes"));
+  EXPECT_THAT(FaultsOf({"tokenizer=bytes", "model.cogformer.vocab_size=256"}),
+              HasSubstr("tokenizer: bytes has 257 tokens, over "
+                        "model.cogformer.vocab_size 256; set vocab_size: 257"));
+  WriteDataset("tokens", 17, {.tokenizer = "another"});
+  EXPECT_THAT(FaultsOf({"tokenizer=bytes"}),
+              HasSubstr("was made with another tokenizer than bytes"));
+}
+
+TEST_F(ValidateFilesTest, InitialWeights) {
+  WriteDataset("tokens", 17);
+  const std::string weights = dir_ / "w.safetensors";
+  EXPECT_THAT(FaultsOf({"init_from=" + weights}), HasSubstr("init_from: "));
   EXPECT_THAT(FaultsOf({"init_from=" + dir_.path()}),
-              HasSubstr("has no model.safetensors.index.json"));
+              HasSubstr("or leave init_from out for seeded ones"));
+  ASSERT_TRUE(WriteSafetensors(weights, {}).ok());
+  EXPECT_EQ(FaultsOf({"init_from=" + weights}), "");
 }
 
 TEST(FaultsTest, NearestValues) {
