@@ -64,14 +64,6 @@ absl::StatusOr<std::vector<IndexedDatasetReader>> OpenAll(
   return datasets;
 }
 
-bool AllBelow(absl::Span<const int32_t> ids, uint32_t bound) {
-  uint32_t largest = 0;  // negative ids are large as unsigned numbers
-  for (const int32_t id : ids) {
-    largest = std::max(largest, static_cast<uint32_t>(id));
-  }
-  return ids.empty() || largest < bound;
-}
-
 void FindDocumentStarts(absl::Span<const int32_t> inputs, int64_t eos_token_id,
                         int32_t* document_start) {
   int32_t start = 0;
@@ -160,15 +152,9 @@ absl::Status BatchLoader::LoadRow(SampleOrder::Sample sample, int64_t row,
     count = std::min(seq_len, data.num_tokens() - 1 - begin);
     data.Read(begin, inputs.subspan(0, count));
     data.Read(begin + 1, targets.subspan(0, count));
-    const auto vocab_size = static_cast<uint32_t>(spec_.vocab_size);
-    if (!AllBelow(inputs.subspan(0, 1), vocab_size)) {
-      return TokenIdError(data, begin, vocab_size);
-    }
-    if (!AllBelow(targets.subspan(0, count), vocab_size)) {
-      int64_t at = 0;
-      while (AllBelow(targets.subspan(at, 1), vocab_size)) ++at;
-      return TokenIdError(data, begin + 1 + at, vocab_size);
-    }
+    // Together these are the window's count + 1 tokens.
+    COG_RETURN_IF_ERROR(CheckIds(data, begin, inputs.subspan(0, 1)));
+    COG_RETURN_IF_ERROR(CheckIds(data, begin + 1, targets.subspan(0, count)));
   }
   std::fill(inputs.begin() + count, inputs.end(), 0);
   std::fill(targets.begin() + count, targets.end(), -1);
@@ -178,6 +164,20 @@ absl::Status BatchLoader::LoadRow(SampleOrder::Sample sample, int64_t row,
                        batch.document_start.data() + row * seq_len);
   }
   return absl::OkStatus();
+}
+
+absl::Status BatchLoader::CheckIds(const IndexedDatasetReader& data,
+                                   int64_t position,
+                                   absl::Span<const int32_t> ids) const {
+  uint32_t largest = 0;  // negative ids are large as unsigned numbers
+  for (const int32_t id : ids) {
+    largest = std::max(largest, static_cast<uint32_t>(id));
+  }
+  if (largest < spec_.vocab_size) return absl::OkStatus();
+  const auto first = std::find_if(ids.begin(), ids.end(), [&](int32_t id) {
+    return static_cast<uint32_t>(id) >= spec_.vocab_size;
+  });
+  return TokenIdError(data, position + (first - ids.begin()), spec_.vocab_size);
 }
 
 void BatchLoader::Prefetch(int64_t first_sample) const {

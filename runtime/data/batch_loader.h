@@ -89,6 +89,9 @@ class BatchLoader {
   int64_t FirstSample(int64_t step, int64_t micro_batch) const;
   absl::Status LoadRow(SampleOrder::Sample sample, int64_t row,
                        Batch& batch) const;
+  // The ids that begin at this position must be in the vocabulary.
+  absl::Status CheckIds(const IndexedDatasetReader& data, int64_t position,
+                        absl::Span<const int32_t> ids) const;
   void Prefetch(int64_t first_sample) const;
 
   std::vector<IndexedDatasetReader> datasets_;

@@ -14,13 +14,14 @@ namespace {
 
 absl::Status CheckRequired(const nlohmann::json& object,
                            absl::string_view path) {
-  for (const char* key : {"documents", "tokens", "largest_token_id", "crc32c"})
-    if (!object.contains(key)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": \"", key,
-                       "\" is missing; make the dataset again with "
-                       "`cogdist prepare`"));
-    }
+  for (const char* key :
+       {"documents", "tokens", "largest_token_id", "crc32c"}) {
+    if (object.contains(key)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": \"", key,
+                     "\" is missing; make the dataset again with "
+                     "`cogdist prepare`"));
+  }
   return absl::OkStatus();
 }
 

@@ -13,7 +13,7 @@
 namespace cogdist {
 namespace {
 
-constexpr int64_t kTokens = int64_t{1} << 26;
+constexpr int64_t kTokens = int64_t{1} << 24;
 
 void WriteDataset(const std::string& prefix, int64_t vocab_size) {
   auto writer = IndexedDatasetWriter::Create(prefix, vocab_size);
@@ -56,7 +56,7 @@ void BM_Load(benchmark::State& state) {
 }
 BENCHMARK(BM_Load)
     ->ArgNames({"seq", "bytes", "datasets", "mask"})
-    ->Args({128, 2, 1, 0})
+    ->Args({512, 2, 1, 0})
     ->Args({1024, 2, 1, 0})
     ->Args({1024, 2, 1, 1})
     ->Args({1024, 2, 3, 1})
