@@ -1,5 +1,10 @@
 # Tests of parallel/.
+cogdist_test(parallel/bootstrap)
 cogdist_test(parallel/communicator)
+cogdist_test(parallel/grad_sync)
+cogdist_test(parallel/lr_schedule)
+cogdist_test(parallel/mesh)
+cogdist_test(parallel/optimizer)
 cogdist_test(parallel/ring_schedule)
 
 # cogdist_mpi_test(NAME RANKS...): tests/parallel/NAME_test.cc, which has its own
@@ -7,7 +12,8 @@ cogdist_test(parallel/ring_schedule)
 function(cogdist_mpi_test name)
   set(target parallel_${name}_test)
   add_executable(${target} parallel/${name}_test.cc)
-  target_link_libraries(${target} PRIVATE cogdist_launcher GTest::gmock)
+  target_link_libraries(${target} PRIVATE cogdist_parallel GTest::gmock)
+  target_compile_options(${target} PRIVATE -O1)
   foreach(ranks ${ARGN})
     set(test parallel/${name}_${ranks})
     add_test(NAME ${test} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}

@@ -1,0 +1,220 @@
+// The optimizer against AdamW written out in float64.
+
+#include "parallel/optimizer.h"
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "runtime/bfloat16.h"
+#include "runtime/cpu/cpu_device.h"
+#include "runtime/rng.h"
+
+namespace cogdist {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+OptimizerConfig Config() {
+  OptimizerConfig config;  // the defaults, written out
+  config.mutable_adamw()->set_beta1(0.9);
+  config.mutable_adamw()->set_beta2(0.95);
+  config.mutable_adamw()->set_eps(1e-8);
+  config.mutable_adamw()->set_weight_decay(0.1);
+  config.set_grad_clip_norm(1);
+  return config;
+}
+
+// One matrix and one gain of two units, none of a round size.
+class OptimizerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { Allocate(DType::kFloat32); }
+
+  void Allocate(DType precision) {
+    params_ = std::make_unique<ParamStore>();
+    params_->Add(params_->AddUnit("first"),
+                 {.tensors = {{"matrix", Shape({37, 53})}}, .init = {}});
+    params_->Add(params_->AddUnit("second"),
+                 {.tensors = {{"gain", Shape({61})}}, .init = {}});
+    ASSERT_TRUE(
+        params_
+            ->Allocate(device_, *stream_, precision, ParamStore::Use::kTraining)
+            .ok());
+    for (const ParamStore::Tensor& tensor : params_->tensors()) {
+      const Rng rng(3, tensor.named.name);
+      for (int64_t i = 0; i < tensor.range.count; ++i) {
+        Master(tensor)[i] = rng.Normal(i);
+      }
+    }
+  }
+
+  float* Master(const ParamStore::Tensor& tensor) {
+    return params_->master(tensor.range).Data<float>();
+  }
+  float* Gradient(const ParamStore::Tensor& tensor) {
+    return params_->gradients(tensor.range).Data<float>();
+  }
+  const ParamStore::Tensor& matrix() { return params_->tensors()[0]; }
+  const ParamStore::Tensor& gain() { return params_->tensors()[1]; }
+
+  // Random gradients of deviation `size`; returns their norm.
+  double DrawGradients(int step, double size) {
+    double squares = 0;
+    for (const ParamStore::Tensor& tensor : params_->tensors()) {
+      const Rng rng(100 + step, tensor.named.name);
+      for (int64_t i = 0; i < tensor.range.count; ++i) {
+        Gradient(tensor)[i] = size * rng.Normal(i);
+        squares +=
+            static_cast<double>(Gradient(tensor)[i]) * Gradient(tensor)[i];
+      }
+    }
+    return std::sqrt(squares);
+  }
+
+  Optimizer Create(const OptimizerConfig& config) {
+    absl::StatusOr<Optimizer> optimizer =
+        Optimizer::Create(config, *params_, device_);
+    COG_CHECK_OK(optimizer.status());
+    return *std::move(optimizer);
+  }
+
+  CpuDevice device_;
+  std::unique_ptr<Stream> stream_ = device_.CreateStream();
+  std::unique_ptr<ParamStore> params_;
+};
+
+// AdamW of one tensor in float64, from math.
+class Reference {
+ public:
+  Reference(const float* param, int64_t count, double decay)
+      : param_(param, param + count), m_(count), v_(count), decay_(decay) {}
+
+  void Step(const float* gradient, double scale, double lr) {
+    ++t_;
+    for (size_t i = 0; i < param_.size(); ++i) {
+      const double g = scale * gradient[i];
+      m_[i] = 0.9 * m_[i] + 0.1 * g;
+      v_[i] = 0.95 * v_[i] + 0.05 * g * g;
+      const double m = m_[i] / (1 - std::pow(0.9, t_));
+      const double v = v_[i] / (1 - std::pow(0.95, t_));
+      param_[i] -= lr * decay_ * param_[i];
+      param_[i] -= lr * m / (std::sqrt(v) + 1e-8);
+    }
+  }
+
+  const std::vector<double>& param() const { return param_; }
+
+ private:
+  std::vector<double> param_, m_, v_;
+  double decay_;
+  int t_ = 0;
+};
+
+TEST_F(OptimizerTest, FollowsFloat64AdamWForFiftySteps) {
+  Optimizer optimizer = Create(Config());
+  Reference matrix_reference(Master(matrix()), matrix().range.count, 0.1);
+  Reference gain_reference(Master(gain()), gain().range.count, 0);
+  for (int step = 1; step <= 50; ++step) {
+    // Norms of about 0.4 to 4.5: on both sides of the clipping threshold.
+    const double norm = DrawGradients(step, step % 5 == 0 ? 0.1 : 0.01);
+    const double lr = 0.01 * step / 50;
+    const Optimizer::Result result = optimizer.Step(*stream_, lr, 3.0);
+    EXPECT_FALSE(result.skipped);
+    EXPECT_NEAR(result.grad_norm, norm, 1e-9 * norm);
+    const double scale = std::min(1.0, 1 / (norm + 1e-6));
+    matrix_reference.Step(Gradient(matrix()), scale, lr);
+    gain_reference.Step(Gradient(gain()), scale, lr);
+  }
+  EXPECT_EQ(optimizer.updates(), 50);
+  for (int64_t i = 0; i < matrix().range.count; ++i) {
+    ASSERT_NEAR(Master(matrix())[i], matrix_reference.param()[i], 5e-6) << i;
+  }
+  for (int64_t i = 0; i < gain().range.count; ++i) {
+    ASSERT_NEAR(Master(gain())[i], gain_reference.param()[i], 5e-6) << i;
+  }
+}
+
+TEST_F(OptimizerTest, DecaysMatricesAndNotGains) {
+  Optimizer optimizer = Create(Config());
+  const float before_matrix = Master(matrix())[5];
+  const float before_gain = Master(gain())[5];
+  params_->ZeroGradients(*stream_);
+  const Optimizer::Result result = optimizer.Step(*stream_, 0.5, 1.0);
+  EXPECT_EQ(result.grad_norm, 0);
+  EXPECT_FLOAT_EQ(Master(matrix())[5], before_matrix * 0.95f);
+  EXPECT_EQ(Master(gain())[5], before_gain);
+}
+
+TEST_F(OptimizerTest, ZeroClipTurnsClippingOff) {
+  OptimizerConfig config = Config();
+  config.set_grad_clip_norm(0);
+  Optimizer optimizer = Create(config);
+  Reference reference(Master(gain()), gain().range.count, 0);
+  for (int step = 1; step <= 2; ++step) {
+    DrawGradients(step, 10.0 * step);
+    optimizer.Step(*stream_, 0.01, 1.0);
+    reference.Step(Gradient(gain()), 1, 0.01);
+  }
+  for (int64_t i = 0; i < gain().range.count; ++i) {
+    ASSERT_NEAR(Master(gain())[i], reference.param()[i], 1e-6);
+  }
+}
+
+TEST_F(OptimizerTest, RefreshesTheLowPrecisionWeights) {
+  Allocate(DType::kBFloat16);
+  Optimizer optimizer = Create(Config());
+  DrawGradients(1, 1);
+  optimizer.Step(*stream_, 0.01, 1.0);
+  for (const ParamStore::Tensor& tensor : params_->tensors()) {
+    const BFloat16* const low =
+        params_->low_precision(tensor.range).Data<BFloat16>();
+    for (int64_t i = 0; i < tensor.range.count; ++i) {
+      ASSERT_EQ(low[i].bits, BFloat16(Master(tensor)[i]).bits);
+    }
+  }
+}
+
+TEST_F(OptimizerTest, SkipsWhatIsNotFiniteAndGoesOn) {
+  Optimizer optimizer = Create(Config());
+  DrawGradients(1, 1);
+  optimizer.Step(*stream_, 0.01, 1.0);
+  const TensorView all[] = {params_->master(params_->all()),
+                            params_->moment1(params_->all()),
+                            params_->moment2(params_->all())};
+  const auto snapshot = [&] {
+    std::vector<float> values;
+    for (const TensorView& x : all) {
+      values.insert(values.end(), x.Data<float>(),
+                    x.Data<float>() + x.num_elements());
+    }
+    return values;
+  };
+  const std::vector<float> before = snapshot();
+
+  DrawGradients(2, 1);
+  Optimizer::Result result = optimizer.Step(*stream_, 0.01, kNan);
+  EXPECT_TRUE(result.skipped);
+  EXPECT_TRUE(std::isfinite(result.grad_norm));
+  EXPECT_EQ(result.culprit, "");
+
+  for (const double bad : {kNan, 1e300 * 1e300}) {
+    DrawGradients(2, 1);
+    Gradient(gain())[60] = bad;
+    result = optimizer.Step(*stream_, 0.01, 1.0);
+    EXPECT_TRUE(result.skipped);
+    EXPECT_FALSE(std::isfinite(result.grad_norm));
+    EXPECT_EQ(result.culprit, "gain");
+  }
+  EXPECT_EQ(snapshot(), before);
+  EXPECT_EQ(optimizer.updates(), 1);
+
+  DrawGradients(3, 1);
+  EXPECT_FALSE(optimizer.Step(*stream_, 0.01, 1.0).skipped);
+  EXPECT_EQ(optimizer.updates(), 2);
+  EXPECT_NE(snapshot(), before);
+}
+
+}  // namespace
+}  // namespace cogdist
