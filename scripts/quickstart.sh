@@ -31,7 +31,10 @@ prepare_data() {
     scripts/quickstart_corpus.sh "$data/corpus.jsonl"
   [ "$data/prepared" -nt "$data/corpus.jsonl" ] && return
   build/cogdist prepare --output "$data/corpus" --train_bpe 4096 \
-    --validation_fraction 0.05 "$data/corpus.jsonl"
+    --validation_fraction 0.05 \
+    --source "Debian packages bible-kjv-text and r-cran-janeaustenr" \
+    --licence "public domain; collection of the novels: MIT" \
+    "$data/corpus.jsonl"
   touch "$data/prepared"
 }
 

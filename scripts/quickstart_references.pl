@@ -5,7 +5,7 @@
 #
 # reads PREFIX_{train,validation}.bin (uint16 token ids) and
 # PREFIX_tokenizer.json, and prints "NAME VALUE" lines:
-#   bytes    of the held-out text; a document's end counts as one byte
+#   bytes    of the held-out text; the ends of documents do not count
 #   unigram  cross-entropy of the held-out tokens under the token frequencies of
 #            the training data (add-one smoothing), over those bytes
 #   zstd     bits of the held-out text as compressed by
@@ -80,10 +80,13 @@ sub zstd_bits {
 my ($prefix) = @ARGV;
 my $train = read_file("${prefix}_train.bin");
 my $held_out = read_file("${prefix}_validation.bin");
-my $text = token_bytes(decode_json(read_file("${prefix}_tokenizer.json")));
+my $tokenizer = decode_json(read_file("${prefix}_tokenizer.json"));
+my $text = token_bytes($tokenizer);
 write_text("${prefix}_train.txt", \$train, $text);
 write_text("${prefix}_validation.txt", \$held_out, $text);
-my $bytes = -s "${prefix}_validation.txt"
+my %ends = map { $_->{id} => 1 } @{$tokenizer->{added_tokens}};
+my $ends = grep { $ends{$_} } unpack 'v*', $held_out;
+my $bytes = (-s "${prefix}_validation.txt") - $ends
   or die "quickstart_references.pl: nothing is held out\n";
 printf "bytes %d\n", $bytes;
 printf "unigram %.4f\n", unigram_bits(\$train, \$held_out, scalar @$text) / $bytes;
