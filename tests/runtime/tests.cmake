@@ -1,4 +1,5 @@
 # Tests of runtime/.
+cogdist_test(runtime/text_reader)
 cogdist_test(runtime/batch_loader)
 cogdist_test(runtime/data_order)
 cogdist_test(runtime/file)
