@@ -8,18 +8,19 @@ cogdist_test(launcher/rank_log)
 cogdist_test(launcher/run_directory)
 cogdist_test(launcher/run_summary)
 cogdist_test(launcher/stop_request)
-
-  COGDIST_BINARY="$<TARGET_FILE:cogdist>")
-  COGDIST_RUN_CONFIG_DESCRIPTOR="${CMAKE_BINARY_DIR}/proto/run_config.pb.desc")
-# Runs the program itself.
-add_dependencies(launcher_bad_input_test cogdist)
-cogdist_test(launcher/bad_input)
 cogdist_test(launcher/command_line)
 cogdist_test(launcher/config)
 cogdist_test(launcher/config_override)
 cogdist_test(launcher/config_reference)
 cogdist_test(launcher/configs)
-cogdist_test(launcher/prepare)
 cogdist_test(launcher/validate)
-target_compile_definitions(launcher_bad_input_test PRIVATE
+
 target_compile_definitions(launcher_config_reference_test PRIVATE
+  COGDIST_RUN_CONFIG_DESCRIPTOR="${CMAKE_BINARY_DIR}/proto/run_config.pb.desc")
+
+# Runs the program itself.
+cogdist_test(launcher/bad_input)
+add_dependencies(launcher_bad_input_test cogdist)
+target_compile_definitions(launcher_bad_input_test PRIVATE
+  COGDIST_BINARY="$<TARGET_FILE:cogdist>")
+cogdist_test(launcher/prepare)
