@@ -49,6 +49,7 @@ HWY_INLINE Vec Cell(Vec first, Vec second) {
 template <bool kMasked>
 class Visible {
  public:
+  Visible() = default;
   Visible(const TileRegion& region, int64_t column) {
     if constexpr (kMasked) {
       first_ = region.mask->first + column;
@@ -85,59 +86,93 @@ HWY_INLINE Vec Signed(Vec w, Vec s) {
                             hn::CopySignToAbs(w, s));
 }
 
-template <bool kCog, bool kMasked>
-HWY_INLINE Vec MaximumOfColumn(const ForwardPass& pass, int64_t c,
-                               const Visible<kMasked>& visible) {
-  Vec maximum = Load(pass.maximum + c);
+// Raises `maximum` to the scores of kVectors vectors of queries.
+template <bool kCog, bool kMasked, int kVectors>
+HWY_INLINE void MaximumOfColumns(const ForwardPass& pass, int64_t column,
+                                 const Visible<kMasked> (&visible)[kVectors],
+                                 Vec (&maximum)[kVectors]) {
   for (int64_t r = pass.region.row_begin; r < pass.region.row_end; ++r) {
-    const Vec x = Magnitude<kCog>(Load(pass.s + r * kTileQueries + c));
-    maximum = hn::Max(maximum, visible.Select(r, x, maximum));
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const float* const s = pass.s + r * kTileQueries + column + v * kLanes;
+      const Vec x = Magnitude<kCog>(Load(s));
+      maximum[v] = hn::Max(maximum[v], visible[v].Select(r, x, maximum[v]));
+    }
   }
-  return maximum;
 }
 
-// One vector of queries.
-template <bool kCog, int kCell, bool kMasked>
-HWY_INLINE void ForwardColumn(const ForwardPass& pass, int64_t c) {
-  const Visible<kMasked> visible(pass.region, c);
+// kVectors vectors of queries; whole rows of a tile are read in one sweep.
+template <bool kCog, int kCell, bool kMasked, int kVectors>
+HWY_INLINE void ForwardColumns(const ForwardPass& pass, int64_t column) {
   const Vec scale = Set(pass.scale);
-  const Vec maximum = MaximumOfColumn<kCog, kMasked>(pass, c, visible);
-  const Vec offset = hn::Mul(maximum, scale);
-  const Vec correction =
-      Exp2(hn::Sub(hn::Mul(Load(pass.maximum + c), scale), offset));
-  Vec sum = hn::Mul(Load(pass.sum + c), correction);
-  const auto weight = [&](int64_t r) HWY_ATTR {
-    const Vec s = Load(pass.s + r * kTileQueries + c);
-    const Vec w =
-        visible.Select(r, Exp2(hn::MulSub(Magnitude<kCog>(s), scale, offset)),
-                       hn::Zero(F32()));
-    sum = hn::Add(sum, w);
+  Visible<kMasked> visible[kVectors];
+  Vec maximum[kVectors], offset[kVectors], sum[kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const int64_t c = column + v * kLanes;
+    visible[v] = Visible<kMasked>(pass.region, c);
+    maximum[v] = Load(pass.maximum + c);
+    offset[v] = hn::Mul(maximum[v], scale);
+    sum[v] = Load(pass.sum + c);
+  }
+  MaximumOfColumns<kCog>(pass, column, visible, maximum);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const int64_t c = column + v * kLanes;
+    const Vec earlier = offset[v];
+    offset[v] = hn::Mul(maximum[v], scale);
+    const Vec correction = Exp2(hn::Sub(earlier, offset[v]));
+    sum[v] = hn::Mul(sum[v], correction);
+    Store(maximum[v], pass.maximum + c);
+    Store(correction, pass.correction + c);
+  }
+  const auto weigh = [&](int64_t r, int v) HWY_ATTR {
+    const Vec s = Load(pass.s + r * kTileQueries + column + v * kLanes);
+    const Vec t = hn::MulSub(Magnitude<kCog>(s), scale, offset[v]);
+    const Vec w = visible[v].Select(r, Exp2(t), hn::Zero(F32()));
+    sum[v] = hn::Add(sum[v], w);
     return Signed<kCog>(w, s);
   };
   for (int64_t r = pass.region.row_begin; r < pass.region.row_end; r += 2) {
-    const Vec even = weight(r);
-    const Vec odd = weight(r + 1);
-    if constexpr (kCell == 2) {
-      Store(Cell(even, odd), pass.p + r / 2 * kTileQueries + c);
-    } else {
-      Store(even, pass.p + r * kTileQueries + c);
-      Store(odd, pass.p + (r + 1) * kTileQueries + c);
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const Vec even = weigh(r, v);
+      const Vec odd = weigh(r + 1, v);
+      const int64_t c = column + v * kLanes;
+      if constexpr (kCell == 2) {
+        Store(Cell(even, odd), pass.p + r / 2 * kTileQueries + c);
+      } else {
+        Store(even, pass.p + r * kTileQueries + c);
+        Store(odd, pass.p + (r + 1) * kTileQueries + c);
+      }
     }
   }
-  Store(maximum, pass.maximum + c);
-  Store(sum, pass.sum + c);
-  Store(correction, pass.correction + c);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    Store(sum[v], pass.sum + column + v * kLanes);
+  }
+}
+
+template <bool kCog, int kCell, bool kMasked>
+void ForwardRegion(const ForwardPass& pass) {
+  int64_t c = pass.region.column;
+  const int64_t end = c + pass.region.columns;
+  if constexpr (kLanes >= 8 && !kMasked) {
+    for (; c + 4 * kLanes <= end; c += 4 * kLanes) {
+      ForwardColumns<kCog, kCell, kMasked, 4>(pass, c);
+    }
+  }
+  for (; c < end; c += 2 * kLanes) {
+    ForwardColumns<kCog, kCell, kMasked, 2>(pass, c);
+  }
 }
 
 template <bool kCog, int kCell>
 void Forward(const ForwardPass& pass) {
-  const int64_t end = pass.region.column + pass.region.columns;
-  for (int64_t c = pass.region.column; c < end; c += kLanes) {
-    if (pass.region.mask != nullptr) {
-      ForwardColumn<kCog, kCell, true>(pass, c);
-    } else {
-      ForwardColumn<kCog, kCell, false>(pass, c);
-    }
+  if (pass.region.mask != nullptr) {
+    ForwardRegion<kCog, kCell, true>(pass);
+  } else {
+    ForwardRegion<kCog, kCell, false>(pass);
   }
 }
 

@@ -104,22 +104,34 @@ struct TileStrip {
   }
 };
 
-// Calls f(strip) for the parts of the tile that are seen at all: the whole tile
-// at once where nothing is masked, else strips of kStripQueries.
+// Calls f(strip) for the parts of a tile that are seen at all: the rows that
+// all queries see at once, the rows before and behind them in strips of
+// kStripQueries.
 template <typename F>
 void ForEachStrip(const QueryTileMask& mask, int64_t key_begin, int64_t rows,
                   const F& f) {
-  if (mask.all.begin <= key_begin && key_begin + rows <= mask.all.end) {
-    f(TileStrip{0, kTileQueries, 0, rows, false});
-    return;
+  // Rounded to whole cells.
+  const auto row = [&](int64_t key) {
+    return std::clamp<int64_t>(key - key_begin, 0, rows);
+  };
+  const int64_t all_begin = (row(mask.all.begin) + 1) & ~1;
+  const int64_t all_end = std::max(row(mask.all.end) & ~1, all_begin);
+  if (all_begin < all_end) {
+    f(TileStrip{0, kTileQueries, all_begin, all_end, false});
   }
   for (int64_t s = 0; s < kTileStrips; ++s) {
-    const int64_t begin =
-        std::max<int64_t>(mask.strip[s].begin - key_begin, 0) & ~1;
-    const int64_t end =
-        std::min<int64_t>(mask.strip[s].end - key_begin + 1, rows) & ~1;
-    if (begin < end) {
-      f(TileStrip{s * kStripQueries, kStripQueries, begin, end, true});
+    const int64_t column = s * kStripQueries;
+    const int64_t begin = row(mask.strip[s].begin) & ~1;
+    const int64_t end = (row(mask.strip[s].end) + 1) & ~1;
+    const auto masked = [&](int64_t first, int64_t last) {
+      if (first >= last) return;
+      f(TileStrip{column, kStripQueries, first, last, true});
+    };
+    if (all_begin == all_end) {
+      masked(begin, end);
+    } else {
+      masked(begin, all_begin);
+      masked(all_end, end);
     }
   }
 }
