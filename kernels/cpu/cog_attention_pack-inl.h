@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hwy/cache_control.h"
 #include "kernels/cpu/cog_attention_tile.h"
 #include "kernels/cpu/simd.h"
 

@@ -260,8 +260,13 @@ struct AttentionTensors {
 // Expects o and lse to agree with the formulas in float64. A row that rounding
 // cannot change the signs of is held to the tolerance, the others to what their
 // doubtful scores can do.
+struct ForwardTolerance {
+  double float32 = 2e-5;
+  double bfloat16 = 1e-2;
+  double lse = 2e-5;
+};
 inline void ExpectForward(const AttentionCase& c, const AttentionTensors& x,
-                          double lse_tolerance = 2e-5) {
+                          const ForwardTolerance& tolerance = {}) {
   const bool float32 = c.dtype == DType::kFloat32;
   const AttentionReference reference = x.Reference(c);
   double difference = 0, norm = 0;
@@ -283,7 +288,7 @@ inline void ExpectForward(const AttentionCase& c, const AttentionTensors& x,
           EXPECT_EQ(squares, 0);
           continue;
         }
-        EXPECT_NEAR(lse, row.lse, lse_tolerance * (1 + std::abs(row.lse)));
+        EXPECT_NEAR(lse, row.lse, tolerance.lse * (1 + std::abs(row.lse)));
         ++rows;
         if (row.doubt > 0) {
           EXPECT_LE(std::sqrt(squares), row.doubt + 1e-2 * row.magnitude);
@@ -296,7 +301,9 @@ inline void ExpectForward(const AttentionCase& c, const AttentionTensors& x,
     }
   }
   EXPECT_GE(compared, 0.9 * rows);
-  EXPECT_LE(difference, norm * std::pow(float32 ? 2e-5 : 1e-2, 2))
+  EXPECT_LE(
+      difference,
+      norm * std::pow(float32 ? tolerance.float32 : tolerance.bfloat16, 2))
       << "relative error " << std::sqrt(difference / norm);
 }
 

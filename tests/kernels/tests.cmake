@@ -1,6 +1,7 @@
 # Tests of kernels/.
 cogdist_test(kernels/adamw LIBS hwy::hwy)
 cogdist_test(kernels/cast LIBS hwy::hwy)
+cogdist_test(kernels/cog_attention LIBS hwy::hwy)
 cogdist_test(kernels/cog_attention_backward LIBS hwy::hwy)
 cogdist_test(kernels/cog_attention_forward LIBS hwy::hwy)
 cogdist_test(kernels/cross_entropy LIBS hwy::hwy)
