@@ -58,7 +58,7 @@ const std::vector<VendorRule>& VendorRules() {
       {"pcre2", {"runtime/data/"}, ".cc"},
       {"unicode/", {"runtime/data/"}, ".cc"},
       {"isa-l", {"runtime/"}, ".cc"},
-      {"nlohmann/json_fwd.hpp", {"runtime/json.h"}, ""},
+      {"nlohmann/json_fwd.hpp", {""}, ""},
       {"nlohmann/", {""}, ".cc"},
       {"google/protobuf/", {"parallel/", "models/", "launcher/"}, ""},
   };
