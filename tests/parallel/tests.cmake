@@ -24,3 +24,4 @@ function(cogdist_mpi_test name)
 endfunction()
 
 cogdist_mpi_test(mpi_collectives 1 2 3 4)
+cogdist_benchmark(parallel/allreduce)
