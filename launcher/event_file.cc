@@ -53,7 +53,7 @@ absl::StatusOr<EventFile> EventFile::Create(absl::string_view folder,
       absl::StrCat(folder, "/events.out.tfevents.", absl::ToUnixSeconds(time),
                    ".", HostName(), ".", getpid());
   COG_ASSIGN_OR_RETURN(AppendFile file, AppendFile::Open(path));
-  Event version;
+  tensorboard::Event version;
   version.set_wall_time(UnixSeconds(time));
   version.set_file_version("brain.Event:2");
   COG_RETURN_IF_ERROR(file.Append(TfRecord(version.SerializeAsString())));
@@ -86,13 +86,13 @@ absl::Status EventFile::Add(const EvaluationRecord& record, absl::Time time) {
 
 absl::Status EventFile::Add(int64_t step, absl::Time time,
                             absl::Span<const Scalar> scalars) {
-  Event event;
+  tensorboard::Event event;
   event.set_wall_time(UnixSeconds(time));
   event.set_step(step);
   for (const Scalar& scalar : scalars) {
     const float value = static_cast<float>(scalar.value);
     if (!std::isfinite(value)) continue;
-    Summary::Value& added = *event.mutable_summary()->add_value();
+    tensorboard::Summary::Value& added = *event.mutable_summary()->add_value();
     added.set_tag(std::string(scalar.tag));
     added.set_simple_value(value);
   }

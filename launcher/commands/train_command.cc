@@ -1,32 +1,175 @@
+#include <algorithm>
 #include <iostream>
+#include <memory>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "launcher/commands/commands.h"
 #include "launcher/config.h"
+#include "launcher/rank_program.h"
+#include "launcher/run_description.h"
+#include "launcher/run_directory.h"
+#include "launcher/run_reporter.h"
+#include "launcher/stop_request.h"
+#include "launcher/trainer.h"
 #include "launcher/validate.h"
-#include "models/cost.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
 namespace {
 
-absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
+RunLayout LayoutOf(const RankContext& context) {
+  return {.ranks = context.world_size(),
+          .data_parallel = context.groups.data->size(),
+          .threads = context.placement.num_threads};
+}
+
+struct TrainOptions {
+  RunConfig config;
+  int64_t last_step = 0;
+  bool dry_run = false;
+  int64_t planned_ranks = 0;  // --ranks; 0: those of this job
+  bool move_aside = false;    // --resume none
+};
+
+absl::StatusOr<TrainOptions> ReadOptions(const ParsedCommand& command) {
+  TrainOptions options;
+  COG_ASSIGN_OR_RETURN(options.config, LoadRunConfig(command.arguments()[0],
+                                                     command.All("set")));
+  const int64_t train_steps = options.config.train_steps();
+  COG_ASSIGN_OR_RETURN(const int64_t steps,
+                       command.Integer("steps", train_steps, {.min = 1}));
+  options.last_step = std::min(steps, train_steps);
+  options.dry_run = command.Has("dry_run");
+  COG_ASSIGN_OR_RETURN(options.planned_ranks,
+                       command.Integer("ranks", 0, {.min = 1}));
+  if (command.Has("ranks") && !options.dry_run) {
+    return absl::InvalidArgumentError(
+        "--ranks: only with --dry_run; a run has the ranks that mpirun or srun "
+        "starts");
+  }
+  const std::string resume = command.Text("resume", "auto");
+  options.move_aside = resume == "none";
+  if (resume != "auto" && resume != "none") {
+    return absl::UnimplementedError(
+        "--resume: checkpoints are not built yet; use `none` to start afresh, "
+        "or init_from to start from weights");
+  }
+  for (const absl::string_view flag : {"profile", "allow_change"}) {
+    if (command.Has(flag)) {
+      return absl::UnimplementedError(
+          absl::StrCat("--", flag, ": not built yet; leave it out"));
+    }
+  }
+  return options;
+}
+
+absl::Status Check(const TrainOptions& options, int world_size) {
+  const int64_t ranks =
+      options.planned_ranks > 0 ? options.planned_ranks : world_size;
+  COG_RETURN_IF_ERROR(ValidateConfig(options.config, {.world_size = ranks}));
+  if (options.move_aside) return absl::OkStatus();
+  return RunDirectory(options.config.run_dir()).CheckContinuable();
+}
+
+// What --dry_run shows: the plan for --ranks ranks, or for those of this job.
+absl::Status PrintPlan(const TrainOptions& options,
+                       const RankContext& context) {
   COG_ASSIGN_OR_RETURN(
-      const RunConfig config,
-      LoadRunConfig(command.arguments()[0], command.All("set")));
-  COG_ASSIGN_OR_RETURN(const int64_t ranks,
-                       command.Integer("ranks", 1, {.min = 1}));
-  COG_RETURN_IF_ERROR(ValidateConfig(config, {.world_size = ranks}));
-  if (command.Has("dry_run")) {
-    std::cout << config.name() << ": the configuration is valid on " << ranks
-              << " ranks; " << ParameterCount(config.model().cogformer())
-              << " parameters\n";
+      const MemoryPlan plan,
+      ModelRunner::Plan(options.config, ParamStore::Use::kTraining));
+  RunLayout layout = LayoutOf(context);
+  if (options.planned_ranks > 0) {
+    layout = {.ranks = options.planned_ranks,
+              .data_parallel = options.planned_ranks};
+  }
+  if (context.rank() == 0) {
+    std::cout << FormatStart(DescribeRun(options.config, layout, plan))
+              << std::flush;
+  }
+  return absl::OkStatus();
+}
+
+// Rank 0: the run directory and the reporter in it.
+absl::StatusOr<std::unique_ptr<RunReporter>> OpenRun(
+    const TrainOptions& options, const Trainer& trainer) {
+  const RunConfig& config = options.config;
+  const bool has_file = config.has_tokenizer() && config.tokenizer() != "bytes";
+  COG_ASSIGN_OR_RETURN(
+      const RunDirectory directory,
+      RunDirectory::Create({.path = config.run_dir(),
+                            .config_text = PrintRunConfig(config),
+                            .tokenizer = has_file ? config.tokenizer() : "",
+                            .move_aside = options.move_aside}));
+  return RunReporter::Create(config, directory, trainer.samples_per_epoch());
+}
+
+ExitCode ExitCodeOf(Trainer::End end) {
+  switch (end) {
+    case Trainer::End::kTrained:
+      return ExitCode::kDone;
+    case Trainer::End::kStopped:
+      return ExitCode::kFailed;
+    case Trainer::End::kGaveUp:
+      return ExitCode::kGaveUp;
+  }
+  return ExitCode::kFailed;
+}
+
+// Rank 0: everything after the loop.
+absl::Status Conclude(const RunConfig& config, Trainer::End end,
+                      const StopRequest& stop, Trainer& trainer,
+                      RunReporter& reporter) {
+  const std::string weights = RunDirectory(config.run_dir()).weights_path();
+  COG_RETURN_IF_ERROR(trainer.SaveWeights(weights));
+  const bool stopped = end == Trainer::End::kStopped;
+  reporter.End(stopped ? stop.reason() : "", weights);
+  if (stopped) {
+    std::cerr << "cogdist: stopped by request; the weights were written, but "
+                 "this run cannot be resumed\n";
+  } else if (end == Trainer::End::kGaveUp) {
+    std::cerr << "cogdist: error: "
+              << config.resilience().max_consecutive_skips()
+              << " steps in a row had a loss or gradient norm that is not "
+                 "finite; lower lr_schedule.peak_lr or look at the data\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
+                                   RankContext& context) {
+  const RunConfig& config = options.config;
+  if (options.dry_run) {
+    COG_RETURN_IF_ERROR(PrintPlan(options, context));
     return ExitCode::kDone;
   }
-  return absl::UnimplementedError("training is not built yet");
+  const StopRequest stop(config.time_limit_seconds());
+  absl::StatusOr<std::unique_ptr<Trainer>> trainer =
+      Trainer::Create(config, context);
+  COG_RETURN_IF_ERROR(Agree(*context.groups.world, trainer.status()));
+  std::unique_ptr<RunReporter> reporter;
+  if (context.rank() == 0) {
+    COG_ASSIGN_OR_RETURN(reporter, OpenRun(options, **trainer));
+    reporter->Start(LayoutOf(context), (*trainer)->memory_plan());
+  }
+  COG_ASSIGN_OR_RETURN(
+      const Trainer::End end,
+      (*trainer)->Run(stop, options.last_step, reporter.get()));
+  if (reporter != nullptr) {
+    COG_RETURN_IF_ERROR(Conclude(config, end, stop, **trainer, *reporter));
+  }
+  return ExitCodeOf(end);
+}
+
+absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
+  COG_ASSIGN_OR_RETURN(const TrainOptions options, ReadOptions(command));
+  return RunAsRank(
+      options.config,
+      [&](int world_size) { return Check(options, world_size); },
+      [&](RankContext& context) { return TrainRank(options, context); });
 }
 
 }  // namespace
-
 Command TrainCommand() {
   return {
       .name = "train",

@@ -45,10 +45,10 @@ uint64_t TakeNumber(absl::string_view& bytes, int size) {
   return value;
 }
 
-std::vector<Event> ReadEvents(const std::string& path) {
+std::vector<tensorboard::Event> ReadEvents(const std::string& path) {
   const std::string contents = *ReadFile(path);
   absl::string_view bytes = contents;
-  std::vector<Event> events;
+  std::vector<tensorboard::Event> events;
   while (!bytes.empty()) {
     const absl::string_view header = bytes.substr(0, 8);
     const uint64_t length = TakeNumber(bytes, 8);
@@ -61,9 +61,9 @@ std::vector<Event> ReadEvents(const std::string& path) {
   return events;
 }
 
-std::map<std::string, float> Values(const Event& event) {
+std::map<std::string, float> Values(const tensorboard::Event& event) {
   std::map<std::string, float> values;
-  for (const Summary::Value& value : event.summary().value()) {
+  for (const tensorboard::Summary::Value& value : event.summary().value()) {
     EXPECT_TRUE(values.emplace(value.tag(), value.simple_value()).second);
   }
   return values;
@@ -88,7 +88,7 @@ TEST(EventFileTest, StartsWithTheVersionInANamedFile) {
   const absl::StatusOr<EventFile> file = EventFile::Create(dir.path(), time);
   ASSERT_TRUE(file.ok());
   EXPECT_THAT(file->path(), HasSubstr("/events.out.tfevents.1700000000."));
-  const std::vector<Event> events = ReadEvents(file->path());
+  const std::vector<tensorboard::Event> events = ReadEvents(file->path());
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].file_version(), "brain.Event:2");
   EXPECT_EQ(events[0].wall_time(), 1700000000.25);
@@ -114,7 +114,7 @@ TEST(EventFileTest, StepsAndEvaluationsReadBack) {
       file->Add(EvaluationRecord{.step = 5, .loss = 0, .bits_per_byte = 2},
                 time)
           .ok());
-  const std::vector<Event> events = ReadEvents(file->path());
+  const std::vector<tensorboard::Event> events = ReadEvents(file->path());
   ASSERT_EQ(events.size(), 3u);
   EXPECT_EQ(events[1].step(), 3000000000);
   EXPECT_EQ(events[1].wall_time(), 2.5);
@@ -144,7 +144,7 @@ TEST(EventFileTest, LeavesOutWhatIsUnknown) {
   ASSERT_TRUE(file->Add(skipped, absl::UnixEpoch()).ok());
   // Too large for a float.
   ASSERT_TRUE(file->Add(2, absl::UnixEpoch(), {{"x", 1e300}}).ok());
-  const std::vector<Event> events = ReadEvents(file->path());
+  const std::vector<tensorboard::Event> events = ReadEvents(file->path());
   ASSERT_EQ(events.size(), 2u);
   EXPECT_THAT(Values(events[1]),
               UnorderedElementsAre(Pair("train/learning_rate", 0.0f),

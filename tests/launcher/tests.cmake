@@ -24,3 +24,4 @@ add_dependencies(launcher_bad_input_test cogdist)
 target_compile_definitions(launcher_bad_input_test PRIVATE
   COGDIST_BINARY="$<TARGET_FILE:cogdist>")
 cogdist_test(launcher/prepare)
+cogdist_test(launcher/sampler)

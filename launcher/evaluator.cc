@@ -1,0 +1,83 @@
+#include "launcher/evaluator.h"
+
+#include <algorithm>
+#include <array>
+#include <numbers>
+#include <utility>
+
+#include "runtime/data/dataset_meta.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+// From the datasets' meta files; none where one of them does not say.
+std::optional<double> BytesPerToken(
+    const std::vector<DatasetSource>& datasets) {
+  int64_t bytes = 0, tokens = 0;
+  for (const DatasetSource& dataset : datasets) {
+    const absl::StatusOr<DatasetMeta> meta = ReadDatasetMeta(dataset.prefix);
+    if (!meta.ok() || meta->text_bytes == 0) return std::nullopt;
+    bytes += meta->text_bytes;
+    tokens += meta->tokens;
+  }
+  return static_cast<double>(bytes) / tokens;
+}
+
+}  // namespace
+
+std::vector<DatasetSource> SourcesOf(
+    const google::protobuf::RepeatedPtrField<DatasetConfig>& datasets) {
+  std::vector<DatasetSource> sources;
+  for (const DatasetConfig& dataset : datasets) {
+    sources.push_back({.prefix = dataset.prefix(), .weight = dataset.weight()});
+  }
+  return sources;
+}
+
+BatchSpec BatchSpecOf(const RunConfig& config, const RankContext& context) {
+  const DataConfig& data = config.data();
+  return {.seq_len = data.seq_len(),
+          .global_batch_size = config.batch().global_batch_size(),
+          .micro_batch_size = config.batch().micro_batch_size(),
+          .data_rank = context.groups.data->rank(),
+          .data_size = context.groups.data->size(),
+          .shuffle = data.shuffle(),
+          .document_mask = data.document_mask(),
+          .eos_token_id = data.has_eos_token_id() ? data.eos_token_id() : -1,
+          .vocab_size = config.model().cogformer().vocab_size(),
+          .seed = config.seed()};
+}
+
+absl::StatusOr<Evaluator> Evaluator::Open(
+    const RunConfig& config, const std::vector<DatasetSource>& datasets,
+    const RankContext& context) {
+  COG_ASSIGN_OR_RETURN(
+      BatchLoader loader,
+      BatchLoader::OpenForEvaluation(datasets, BatchSpecOf(config, context)));
+  return Evaluator(std::move(loader), BytesPerToken(datasets));
+}
+
+absl::StatusOr<EvaluationResult> Evaluator::Run(ModelRunner& runner,
+                                                const RankContext& context,
+                                                int64_t max_batches) {
+  double targets = 0;
+  const int64_t batches = std::min(max_batches, num_batches());
+  for (int64_t step = 1; step <= batches; ++step) {
+    for (int64_t i = 0; i < loader_.micro_batches_per_step(); ++i) {
+      COG_RETURN_IF_ERROR(loader_.Load(step, i, batch_));
+      targets += batch_.num_targets;
+      if (batch_.num_targets > 0) runner.Evaluate(batch_);
+    }
+  }
+  std::array<double, 2> sums = {runner.TakeLossSum(), targets};
+  context.groups.data->AllReduceSumHost(absl::MakeSpan(sums));
+  EvaluationResult result = {.loss = sums[0] / sums[1],
+                             .targets = static_cast<int64_t>(sums[1])};
+  if (bytes_per_token_.has_value()) {
+    result.bits_per_byte = result.loss / std::numbers::ln2 / *bytes_per_token_;
+  }
+  return result;
+}
+
+}  // namespace cogdist

@@ -1,0 +1,47 @@
+#include "launcher/inference.h"
+
+#include "absl/strings/str_cat.h"
+#include "launcher/config.h"
+#include "launcher/run_directory.h"
+#include "launcher/validate.h"
+#include "parallel/weights.h"
+#include "runtime/file.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+
+absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command) {
+  COG_ASSIGN_OR_RETURN(RunConfig config, LoadRunConfig(command.arguments()[0],
+                                                       command.All("set")));
+  COG_RETURN_IF_ERROR(ValidateConfig(
+      config, {.purpose = ValidateOptions::Purpose::kInference}));
+  return config;
+}
+
+absl::Status LoadTrainedWeights(const RunConfig& config,
+                                absl::string_view checkpoint,
+                                ParamStore& params, Stream& stream) {
+  if (!checkpoint.empty()) return LoadWeights(checkpoint, params, stream);
+  const std::string path = RunDirectory(config.run_dir()).weights_path();
+  if (!FileExists(path)) {
+    return absl::NotFoundError(
+        absl::StrCat("run_dir: no trained weights in ", path,
+                     "; train first with `cogdist train`, or give their path "
+                     "with --checkpoint"));
+  }
+  return LoadWeights(path, params, stream);
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadRunTokenizer(
+    const RunConfig& config) {
+  const std::string copy = RunDirectory(config.run_dir()).tokenizer_path();
+  if (FileExists(copy)) return LoadTokenizer(copy);
+  if (!config.has_tokenizer()) {
+    return absl::InvalidArgumentError(
+        "tokenizer: not set; name the tokenizer.json that the training data "
+        "was made with, or `bytes`");
+  }
+  return LoadTokenizer(config.tokenizer());
+}
+
+}  // namespace cogdist

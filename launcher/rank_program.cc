@@ -1,0 +1,84 @@
+#include "launcher/rank_program.h"
+
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "parallel/bootstrap.h"
+#include "runtime/check.h"
+#include "runtime/cpu/cpu_device.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+absl::StatusOr<ExitCode> RunBody(
+    const RunConfig& config, Bootstrap& bootstrap,
+    std::unique_ptr<CpuDevice> device, std::unique_ptr<Communicator> world,
+    absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body) {
+  const Placement& placement = bootstrap.placement();
+  COG_ASSIGN_OR_RETURN(const Mesh mesh,
+                       Mesh::Create(placement.world_size, config.parallel()));
+  COG_ASSIGN_OR_RETURN(
+      RankContext context,
+      MakeRankContext(placement, mesh, std::move(device), std::move(world)));
+  return body(context);
+}
+
+}  // namespace
+
+absl::Status Agree(Communicator& communicator, const absl::Status& mine) {
+  // One digit or two of the code, a colon, the message; empty when OK.
+  const std::string text =
+      mine.ok()
+          ? ""
+          : absl::StrCat(static_cast<int>(mine.code()), ":", mine.message());
+  for (const std::string& other : communicator.AllGatherStrings(text)) {
+    if (other.empty()) continue;
+    const size_t colon = other.find(':');
+    int code = 0;
+    COG_CHECK(absl::SimpleAtoi(other.substr(0, colon), &code));
+    return absl::Status(static_cast<absl::StatusCode>(code),
+                        other.substr(colon + 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExitCode> RunAsRank(
+    const RunConfig& config,
+    absl::FunctionRef<absl::Status(int world_size)> check,
+    absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body) {
+  COG_ASSIGN_OR_RETURN(Bootstrap bootstrap, Bootstrap::Start());
+  const int rank = bootstrap.placement().rank;
+  CurrentRankTag().rank = rank;
+  auto device = std::make_unique<CpuDevice>();
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> world,
+                       bootstrap.CreateWorld(*device));
+
+  const absl::Status checked =
+      Agree(*world, check(bootstrap.placement().world_size));
+  if (!checked.ok()) {
+    world.reset();
+    bootstrap.Finish();
+    if (rank != 0) return ExitCodeOf(checked);
+    return checked;
+  }
+
+  const absl::StatusOr<ExitCode> result =
+      RunBody(config, bootstrap, std::move(device), std::move(world), body);
+  if (!result.ok()) {
+    if (bootstrap.placement().world_size == 1) return result;
+    const absl::Status with_rank(
+        result.status().code(),
+        absl::StrCat("rank ", rank, ": ", result.status().message()));
+    bootstrap.Abort(static_cast<int>(ReportError(with_rank, std::cerr)));
+  }
+  bootstrap.Finish();
+  return result;
+}
+
+}  // namespace cogdist

@@ -1,0 +1,35 @@
+// The frame around everything that runs as one rank of a job: start, agreement
+// on errors, and the ways out.
+
+#ifndef COGDIST_LAUNCHER_RANK_PROGRAM_H_
+#define COGDIST_LAUNCHER_RANK_PROGRAM_H_
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "launcher/exit_code.h"
+#include "parallel/communicator.h"
+#include "parallel/rank_context.h"
+#include "proto/run_config.pb.h"
+
+namespace cogdist {
+
+// OK if every rank's status is; else, on every rank, the error of the lowest
+// rank that has one. Collective. For errors that must end a job in good order,
+// before its work starts.
+absl::Status Agree(Communicator& communicator, const absl::Status& mine);
+
+// Joins the job that this process was started in, or a job of one rank; calls
+// `check` with the number of ranks, then, if it is OK on all ranks, `body`.
+//
+// An error of `check` is returned on rank 0; other ranks return its exit code,
+// so that it is printed once. An error of `body` after which other ranks may be
+// waiting is printed here and ends the whole job with its exit code.
+absl::StatusOr<ExitCode> RunAsRank(
+    const RunConfig& config,
+    absl::FunctionRef<absl::Status(int world_size)> check,
+    absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body);
+
+}  // namespace cogdist
+
+#endif  // COGDIST_LAUNCHER_RANK_PROGRAM_H_

@@ -1,0 +1,143 @@
+#include "launcher/run_reporter.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "launcher/run_description.h"
+#include "launcher/run_summary.h"
+#include "models/cost.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+
+absl::StatusOr<std::unique_ptr<RunReporter>> RunReporter::Create(
+    const RunConfig& config, const RunDirectory& directory,
+    int64_t samples_per_epoch) {
+  COG_ASSIGN_OR_RETURN(MetricsLog metrics,
+                       MetricsLog::Open(directory.metrics_path()));
+  std::optional<EventFile> events;
+  if (config.logging().tensorboard()) {
+    COG_ASSIGN_OR_RETURN(
+        events, EventFile::Create(directory.events_dir(), absl::Now()));
+  }
+  return std::unique_ptr<RunReporter>(
+      new RunReporter(config, directory, std::move(metrics), std::move(events),
+                      samples_per_epoch));
+}
+
+RunReporter::RunReporter(const RunConfig& config, const RunDirectory& directory,
+                         MetricsLog metrics, std::optional<EventFile> events,
+                         int64_t samples_per_epoch)
+    : config_(config),
+      directory_(directory),
+      metrics_(std::move(metrics)),
+      events_(std::move(events)),
+      progress_({.out = std::cout,
+                 .train_steps = config.train_steps(),
+                 .terminal_width = TerminalWidth(STDOUT_FILENO)}),
+      samples_per_epoch_(samples_per_epoch),
+      flops_per_token_(TrainingFlopsPerToken(config.model().cogformer(),
+                                             config.data().seq_len())),
+      start_(absl::Now()) {}
+
+void RunReporter::Start(const RunLayout& layout, const MemoryPlan& memory) {
+  std::cout << FormatStart(DescribeRun(config_, layout, memory)) << std::flush;
+}
+
+absl::Status RunReporter::Step(const StepReport& report) {
+  ++interval_steps_;
+  interval_seconds_ += report.seconds;
+  ++steps_;
+  training_seconds_ += report.seconds;
+  last_step_ = report.step;
+  skipped_ += report.skipped;
+  if (!report.skipped) loss_ = report.loss;
+  if (report.step % config_.logging().log_every_steps() != 0 &&
+      report.step != config_.train_steps()) {
+    return absl::OkStatus();
+  }
+  const StepRecord record = Record(report);
+  interval_steps_ = 0;
+  interval_seconds_ = 0;
+  const absl::Time now = absl::Now();
+  progress_.Update(record, now);
+  COG_RETURN_IF_ERROR(metrics_.Write(record));
+  if (!events_.has_value()) return absl::OkStatus();
+  return events_->Add(record, now);
+}
+
+StepRecord RunReporter::Record(const StepReport& report) const {
+  const double tokens_per_second =
+      TokensPerStep() * interval_steps_ / interval_seconds_;
+  StepRecord record = {
+      .step = report.step,
+      .skipped = report.skipped,
+      .loss = report.loss,
+      .grad_norm = report.grad_norm,
+      .lr = report.lr,
+      .tokens = report.step * TokensPerStep(),
+      .samples = report.step * config_.batch().global_batch_size(),
+      .epoch = Epoch(report.step),
+      .tokens_per_second = tokens_per_second,
+      .step_seconds = interval_seconds_ / interval_steps_,
+      .hidden_communication = report.hidden_communication,
+      .peak_memory_bytes = report.peak_memory_bytes,
+  };
+  if (peak_flops_ > 0) {
+    record.mfu = tokens_per_second * flops_per_token_ / peak_flops_;
+  }
+  return record;
+}
+
+absl::Status RunReporter::Evaluation(int64_t step,
+                                     const EvaluationResult& result) {
+  const EvaluationRecord record = {.step = step,
+                                   .tokens = step * TokensPerStep(),
+                                   .epoch = Epoch(step),
+                                   .loss = result.loss,
+                                   .bits_per_byte = result.bits_per_byte};
+  validation_loss_ = result.loss;
+  best_validation_loss_ =
+      std::min(result.loss, best_validation_loss_.value_or(result.loss));
+  progress_.Print(FormatEvaluation(record));
+  COG_RETURN_IF_ERROR(metrics_.Write(record));
+  if (!events_.has_value()) return absl::OkStatus();
+  return events_->Add(record, absl::Now());
+}
+
+void RunReporter::End(absl::string_view stopped_by,
+                      absl::string_view weights_path) {
+  progress_.Finish();
+  EndSummary summary = {.stopped_by = std::string(stopped_by),
+                        .step = last_step_,
+                        .train_steps = config_.train_steps(),
+                        .tokens = steps_ * TokensPerStep(),
+                        .seconds = absl::ToDoubleSeconds(absl::Now() - start_),
+                        .step_time = training_seconds_,
+                        .skipped_steps = skipped_,
+                        .loss = loss_,
+                        .validation_loss = validation_loss_,
+                        .best_validation_loss = best_validation_loss_,
+                        .weights_path = std::string(weights_path),
+                        .run_dir = directory_.path()};
+  if (peak_flops_ > 0 && training_seconds_ > 0) {
+    summary.mfu =
+        summary.tokens * flops_per_token_ / (training_seconds_ * peak_flops_);
+  }
+  std::cout << FormatEnd(summary) << std::flush;
+}
+
+int64_t RunReporter::Epoch(int64_t step) const {
+  return step * config_.batch().global_batch_size() / samples_per_epoch_;
+}
+
+int64_t RunReporter::TokensPerStep() const {
+  return config_.batch().global_batch_size() * config_.data().seq_len();
+}
+
+}  // namespace cogdist
