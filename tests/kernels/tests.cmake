@@ -12,5 +12,5 @@ cogdist_test(kernels/reduce LIBS hwy::hwy)
 cogdist_test(kernels/rmsnorm LIBS hwy::hwy)
 cogdist_test(kernels/rope LIBS hwy::hwy)
 cogdist_test(kernels/swiglu LIBS hwy::hwy)
-
 cogdist_benchmark(kernels/attention LIBS GTest::gtest hwy::hwy)
+cogdist_benchmark(kernels/kernels)
