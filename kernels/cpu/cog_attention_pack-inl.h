@@ -45,7 +45,8 @@ void PackRow(float* to, const T* from, int64_t width) {
 
 template <int kCell>
 void PackRows(float* to, const TileRows& from, int64_t padded_rows) {
-  constexpr int64_t kAhead = 8;
+  constexpr int64_t kAhead = 32;
+  for (int64_t row = 0; row < kAhead; ++row) PrefetchRow(from, row);
   const int64_t cells = Padded(from.width) / kCell;
   const int64_t used = (from.width + kCell - 1) / kCell;
   for (int64_t row = 0; row < from.rows; ++row, to += cells) {

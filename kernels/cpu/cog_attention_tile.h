@@ -72,7 +72,7 @@ struct ForwardPass {
   TileRegion region;
   float scale;        // c * log2(e)
   const float* s;     // [keys, 64]
-  float* p;           // right operand [keys / cell, 64]: sign(s) w
+  float* p;           // right operand [keys / cell, 64]: sign(s) w; may be s
   float* maximum;     // [64] of |s| (Cog) or s (softmax); updated
   float* sum;         // [64] of w; updated
   float* correction;  // [64] what earlier sums and outputs are scaled by

@@ -33,12 +33,12 @@ class AttentionForwardTest : public KernelTest {
 
 TEST_F(AttentionForwardTest, LengthsAroundTheTiles) {
   for (const int64_t n : {1, 2, 3, 63, 64, 65, 127, 128, 129, 300}) {
-    CheckBothKindsAndTypes({.q_len = n, .kv_len = n, .head_dim = 64});
+    CheckBothKindsAndTypes({.q_len = n, .kv_len = n, .head_dim = 16});
   }
 }
 
 TEST_F(AttentionForwardTest, HeadDims) {
-  for (const int64_t dim : {8, 10, 16, 32, 48, 62, 80, 96, 128, 192, 256}) {
+  for (const int64_t dim : {8, 10, 16, 62, 80, 128, 192, 256}) {
     CheckBothKindsAndTypes({.q_len = 70, .kv_len = 70, .head_dim = dim});
   }
 }
@@ -62,6 +62,23 @@ TEST_F(AttentionForwardTest, FullMaskAndOtherLengths) {
                               .heads = 2,
                               .head_dim = 16,
                               .causal = false});
+    }
+  }
+}
+
+// One tile of queries on many keys: the keys are taken in parts and merged.
+TEST_F(AttentionForwardTest, Decoding) {
+  for (const auto& [q_len, kv_len] :
+       {std::pair(1, 2500), {1, 1025}, {33, 1030}}) {
+    for (const bool causal : {true, false}) {
+      CheckBothKindsAndTypes({.batch = 5,
+                              .q_len = q_len,
+                              .kv_len = kv_len,
+                              .heads = 4,
+                              .kv_heads = 2,
+                              .head_dim = 8,
+                              .causal = causal,
+                              .query_offset = kv_len - q_len});
     }
   }
 }
