@@ -4,13 +4,12 @@
 # about 5 million parameters on it, and shows what it has learned. A second call
 # skips what is done and trains once more, into a new run directory.
 #
-#   scripts/quickstart.sh [RANKS]      default: 2 MPI ranks
+#   scripts/quickstart.sh
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
-ranks=${1:-2}
-[[ $# -le 1 && $ranks =~ ^[1-9][0-9]*$ ]] ||
-  fail "usage: scripts/quickstart.sh [RANKS], a number of MPI ranks; not: $*"
+[ $# -eq 0 ] || fail "takes no arguments; it trains on 2 MPI ranks"
+ranks=2
 data=data/quickstart
 config=configs/quickstart.pbtxt
 
