@@ -20,9 +20,11 @@ struct RingOptions {
   // Largest message. Small enough to stay in a core's cache from its arrival to
   // its addition.
   int64_t chunk_bytes = 256 << 10;
-  // What a stream may receive in one turn between two kernels: bounds how long
-  // it holds up the computation (about 0.3 ms here).
-  int64_t turn_bytes = 1 << 20;
+  // What a stream may receive in one turn between two kernels (about 3 ms'
+  // worth). It is work that has to be done some time: a larger turn costs no
+  // throughput, and a smaller one leaves more of the collective uncovered where
+  // kernels are long and few.
+  int64_t turn_bytes = 8 << 20;
 };
 
 class RingCommunicator : public Communicator {

@@ -18,7 +18,7 @@ class RingTask : public CpuTask {
  public:
   // Messages under way in each direction. More keep the wire busy while the
   // rank computes, and take more scratch memory.
-  static constexpr int kWindow = 4;
+  static constexpr int kWindow = 16;
 
   struct Args {
     RingSchedule schedule;
