@@ -11,12 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "launcher/evaluator.h"
-#include "launcher/exit_code.h"
-#include "launcher/model_runner.h"
 #include "launcher/run_reporter.h"
 #include "launcher/stop_request.h"
-#include "parallel/grad_sync.h"
-#include "parallel/optimizer.h"
+#include "launcher/training_step.h"
 #include "parallel/rank_context.h"
 #include "proto/run_config.pb.h"
 #include "runtime/data/batch_loader.h"
@@ -43,38 +40,25 @@ class Trainer {
   // Writes the weights in the safetensors format.
   absl::Status SaveWeights(absl::string_view path);
 
-  const MemoryPlan& memory_plan() const { return runner_->plan(); }
+  const MemoryPlan& memory_plan() const { return step_->runner().plan(); }
   int64_t samples_per_epoch() const { return loader_.num_samples(); }
 
  private:
-  struct StepResult {
-    StepReport report;
-    std::string culprit;          // see Optimizer::Result
-    bool stop_requested = false;  // on any rank
-  };
-
   Trainer(const RunConfig& config, RankContext& context, BatchLoader loader,
-          std::unique_ptr<ModelRunner> runner, Optimizer optimizer);
+          std::unique_ptr<TrainingStep> step);
 
-  absl::StatusOr<StepResult> Step(int64_t step, const StopRequest& stop);
-  // All micro-batches of a step; the gradient reduction starts on the way.
-  absl::Status ForwardBackward(int64_t step);
-  // Sums the loss over ranks, and with it the requests to stop.
-  void ReduceLoss(const StopRequest& stop, StepResult& result);
-  std::optional<double> HiddenCommunication() const;
-
-  // What follows a step: measurement, report, validation.
-  absl::Status Conclude(const StepResult& result, RunReporter* reporter);
+  absl::StatusOr<TrainingStep::Result> Step(int64_t step,
+                                            const StopRequest& stop,
+                                            RunReporter* reporter);
+  absl::Status Report(int64_t step, const TrainingStep::Result& result,
+                      RunReporter* reporter);
   absl::Status EvaluateIfDue(int64_t step, RunReporter* reporter);
   absl::Status MeasurePeakFlops(RunReporter* reporter);
 
   const RunConfig& config_;
   RankContext& context_;
   BatchLoader loader_;
-  Batch batch_;
-  std::unique_ptr<ModelRunner> runner_;
-  GradSync grad_sync_;
-  Optimizer optimizer_;
+  std::unique_ptr<TrainingStep> step_;
   std::optional<Evaluator> evaluator_;
   int64_t consecutive_skips_ = 0;
   bool peak_measured_ = false;

@@ -1,0 +1,21 @@
+// The yardstick of MFU.
+
+#ifndef COGDIST_LAUNCHER_PEAK_FLOPS_H_
+#define COGDIST_LAUNCHER_PEAK_FLOPS_H_
+
+#include "absl/status/statusor.h"
+#include "parallel/rank_context.h"
+#include "proto/run_config.pb.h"
+
+namespace cogdist {
+
+// FLOP/s that the devices of all ranks together reach in dense matrix products:
+// peak_tflops from the configuration, or else measured on every rank at the
+// same time, in the run's precision, with memory that the run's device does not
+// count. Collective.
+absl::StatusOr<double> PeakFlops(const RunConfig& config,
+                                 const RankContext& context);
+
+}  // namespace cogdist
+
+#endif  // COGDIST_LAUNCHER_PEAK_FLOPS_H_

@@ -1,0 +1,89 @@
+#include "launcher/training_step.h"
+
+#include <array>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "absl/types/span.h"
+#include "parallel/lr_schedule.h"
+#include "runtime/check.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+
+absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
+    const RunConfig& config, RankContext& context) {
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
+                       ModelRunner::Create(config, ParamStore::Use::kTraining,
+                                           *context.device, *context.compute));
+  COG_ASSIGN_OR_RETURN(
+      Optimizer optimizer,
+      Optimizer::Create(config.optimizer(), runner->params(), *context.device));
+  return std::unique_ptr<TrainingStep>(new TrainingStep(
+      config, context, std::move(runner), std::move(optimizer)));
+}
+
+TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
+                           std::unique_ptr<ModelRunner> runner,
+                           Optimizer optimizer)
+    : config_(config),
+      context_(context),
+      runner_(std::move(runner)),
+      grad_sync_({.params = runner_->params(),
+                  .replicas = *context.groups.replicas,
+                  .compute = *context.compute,
+                  .communication = *context.communication}),
+      optimizer_(std::move(optimizer)) {}
+
+absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
+                                                       LoadMicroBatch load,
+                                                       bool stop) {
+  CurrentRankTag().step = step;
+  const absl::Time start = absl::Now();
+  const double lr =
+      LearningRate(config_.lr_schedule(), config_.train_steps(), step);
+  Result result;
+  COG_RETURN_IF_ERROR(ForwardBackward(load));
+  grad_sync_.Finish();
+  ReduceLoss(stop, result);
+  result.update = optimizer_.Step(*context_.compute, lr, result.loss);
+  context_.compute->Synchronize();
+  result.seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  result.hidden_communication = HiddenCommunication();
+  return result;
+}
+
+absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
+  const BatchConfig& batch = config_.batch();
+  const int64_t count =
+      batch.global_batch_size() /
+      (context_.groups.data->size() * batch.micro_batch_size());
+  const float gradient_scale = 1.0f / static_cast<float>(TokensPerStep());
+  runner_->params().ZeroGradients(*context_.compute);
+  for (int64_t i = 0; i < count; ++i) {
+    COG_RETURN_IF_ERROR(load(i, batch_));
+    runner_->Train(batch_, gradient_scale, [&](ParamStore::UnitId unit) {
+      if (i == count - 1) grad_sync_.UnitReady(unit);
+    });
+  }
+  return absl::OkStatus();
+}
+
+void TrainingStep::ReduceLoss(bool stop, Result& result) {
+  std::array<double, 2> sums = {runner_->TakeLossSum(), stop ? 1.0 : 0.0};
+  context_.groups.replicas->AllReduceSumHost(absl::MakeSpan(sums));
+  result.loss = sums[0] / static_cast<double>(TokensPerStep());
+  result.stop_requested = sums[1] > 0;
+}
+
+std::optional<double> TrainingStep::HiddenCommunication() const {
+  const GradSync::Stats& stats = grad_sync_.stats();
+  if (stats.total_seconds == 0) return std::nullopt;
+  return 1 - stats.exposed_seconds / stats.total_seconds;
+}
+
+int64_t TrainingStep::TokensPerStep() const {
+  return config_.batch().global_batch_size() * config_.data().seq_len();
+}
+
+}  // namespace cogdist
