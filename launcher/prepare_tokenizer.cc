@@ -57,7 +57,7 @@ absl::StatusOr<PreparedTokenizer> Train(const PrepareOptions& options,
                                         std::FILE* log) {
   COG_ASSIGN_OR_RETURN(const WordCounter words, CountWords(options, log));
   COG_ASSIGN_OR_RETURN(
-      BpeDefinition definition,
+      const BpeDefinition definition,
       TrainBpe(words, {.vocab_size = static_cast<int32_t>(options.train_bpe)}));
   const auto size = static_cast<int64_t>(definition.tokens.size());
   absl::FPrintF(log, "trained a vocabulary of %d tokens on %d words\n", size,
@@ -70,8 +70,7 @@ absl::StatusOr<PreparedTokenizer> Train(const PrepareOptions& options,
   }
   PreparedTokenizer result;
   result.json = FormatTokenizerJson(definition);
-  COG_ASSIGN_OR_RETURN(result.tokenizer,
-                       BpeTokenizer::Create(std::move(definition)));
+  COG_ASSIGN_OR_RETURN(result.tokenizer, BpeTokenizer::Create(definition));
   return result;
 }
 

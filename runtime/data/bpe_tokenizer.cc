@@ -122,7 +122,7 @@ class BpeTokenizer::Lease {
 };
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> BpeTokenizer::Create(
-    BpeDefinition definition) {
+    const BpeDefinition& definition) {
   std::vector<AddedToken> raw;
   std::vector<AddedToken> normalized;
   for (AddedToken token : definition.added_tokens) {

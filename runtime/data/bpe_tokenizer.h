@@ -25,7 +25,7 @@ class BpeTokenizer final : public Tokenizer {
  public:
   // An error says which part of `definition` is wrong.
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Create(
-      BpeDefinition definition);
+      const BpeDefinition& definition);
   ~BpeTokenizer() override;
 
   using Tokenizer::Encode;

@@ -11,9 +11,9 @@ namespace cogdist {
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(
     absl::string_view path_or_bytes) {
   if (path_or_bytes == "bytes") return std::make_unique<ByteTokenizer>();
-  COG_ASSIGN_OR_RETURN(BpeDefinition definition,
+  COG_ASSIGN_OR_RETURN(const BpeDefinition definition,
                        ReadTokenizerJson(path_or_bytes));
-  auto tokenizer = BpeTokenizer::Create(std::move(definition));
+  auto tokenizer = BpeTokenizer::Create(definition);
   if (!tokenizer.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path_or_bytes, ": ", tokenizer.status().message()));
