@@ -29,6 +29,14 @@ absl::StatusOr<ExitCode> RunBody(
   return body(context);
 }
 
+// mpirun binds few ranks to one core each unless told otherwise.
+void WarnOfIdleCores(const Bootstrap& bootstrap) {
+  if (bootstrap.placement().rank != 0 || bootstrap.idle_cores() == 0) return;
+  std::cerr << "cogdist: warning: " << bootstrap.idle_cores()
+            << " cores of this machine are left idle; to use them, start with "
+               "`mpirun --bind-to none`\n";
+}
+
 }  // namespace
 
 absl::Status Agree(Communicator& communicator, const absl::Status& mine) {
@@ -68,6 +76,7 @@ absl::StatusOr<ExitCode> RunAsRank(
     return checked;
   }
 
+  WarnOfIdleCores(bootstrap);
   const absl::StatusOr<ExitCode> result =
       RunBody(config, bootstrap, std::move(device), std::move(world), body);
   if (!result.ok()) {

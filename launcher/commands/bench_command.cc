@@ -84,8 +84,8 @@ Command BenchCommand() {
                .help = "Steps to time (10), after two to warm up."},
           },
       .notes =
-          "Shares are of the rate of 1024-cubed matrix products in the "
-          "same precision on the same threads, measured in the same run.",
+          "Shares are of the rate of 1024-cubed matrix products in the same "
+          "precision on\nthe same threads, measured in the same run.",
       .run = RunBench,
   };
 }

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -6,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "launcher/commands/commands.h"
 #include "launcher/config.h"
+#include "launcher/rank_log.h"
 #include "launcher/rank_program.h"
 #include "launcher/run_description.h"
 #include "launcher/run_directory.h"
@@ -104,7 +107,7 @@ absl::StatusOr<std::unique_ptr<RunReporter>> OpenRun(
   return RunReporter::Create(config, directory, trainer.samples_per_epoch());
 }
 
-ExitCode ExitCodeOf(Trainer::End end) {
+ExitCode ExitCodeFor(Trainer::End end) {
   switch (end) {
     case Trainer::End::kTrained:
       return ExitCode::kDone;
@@ -116,49 +119,76 @@ ExitCode ExitCodeOf(Trainer::End end) {
   return ExitCode::kFailed;
 }
 
-// Rank 0: everything after the loop.
-absl::Status Conclude(const RunConfig& config, Trainer::End end,
-                      const StopRequest& stop, Trainer& trainer,
-                      RunReporter& reporter) {
-  const std::string weights = RunDirectory(config.run_dir()).weights_path();
-  COG_RETURN_IF_ERROR(trainer.SaveWeights(weights));
-  const bool stopped = end == Trainer::End::kStopped;
-  reporter.End(stopped ? stop.reason() : "", weights);
-  if (stopped) {
-    std::cerr << "cogdist: stopped by request; the weights were written, but "
-                 "this run cannot be resumed\n";
-  } else if (end == Trainer::End::kGaveUp) {
-    std::cerr << "cogdist: error: "
-              << config.resilience().max_consecutive_skips()
-              << " steps in a row had a loss or gradient norm that is not "
-                 "finite; lower lr_schedule.peak_lr or look at the data\n";
+// This rank's log, in the directory that rank 0 has made by now.
+absl::StatusOr<RankLog> OpenLog(const RunConfig& config,
+                                const RankContext& context) {
+  context.groups.world->Barrier();
+  const RunDirectory directory(config.run_dir());
+  COG_ASSIGN_OR_RETURN(
+      RankLog log, RankLog::Open(directory.log_path(context.rank()),
+                                 context.rank() == 0 ? &std::cerr : nullptr));
+  const Placement& placement = context.placement;
+  log.Info(absl::StrCat("cogdist ", COGDIST_VERSION, ", process ", getpid(),
+                        ": rank ", placement.rank, " of ", placement.world_size,
+                        ", ", placement.num_threads, " threads"));
+  return log;
+}
+
+void LogEnd(Trainer::End end, const RunConfig& config, const StopRequest& stop,
+            RankLog& log) {
+  switch (end) {
+    case Trainer::End::kTrained:
+      log.Info("trained to the end");
+      return;
+    case Trainer::End::kStopped:
+      log.Warning(absl::StrCat(
+          "stopped by ", stop.requested() ? stop.reason() : "another rank",
+          "; the weights were written, but this run cannot be resumed"));
+      return;
+    case Trainer::End::kGaveUp:
+      log.Error(absl::StrCat(
+          config.resilience().max_consecutive_skips(),
+          " steps in a row had a loss or gradient norm that is not finite; "
+          "lower lr_schedule.peak_lr or look at the data"));
+      return;
   }
-  return absl::OkStatus();
+}
+
+// The run itself, after everything that can be wrong has been checked.
+absl::StatusOr<ExitCode> Train(const TrainOptions& options,
+                               RankContext& context, Trainer& trainer,
+                               const StopRequest& stop) {
+  const RunConfig& config = options.config;
+  std::unique_ptr<RunReporter> reporter;
+  if (context.rank() == 0) {
+    COG_ASSIGN_OR_RETURN(reporter, OpenRun(options, trainer));
+    reporter->Start(LayoutOf(context), trainer.memory_plan());
+  }
+  COG_ASSIGN_OR_RETURN(RankLog log, OpenLog(config, context));
+  COG_ASSIGN_OR_RETURN(const Trainer::End end,
+                       trainer.Run(stop, options.last_step, reporter.get()));
+  if (reporter != nullptr) {
+    const std::string weights = RunDirectory(config.run_dir()).weights_path();
+    COG_RETURN_IF_ERROR(trainer.SaveWeights(weights));
+    reporter->End(end == Trainer::End::kStopped ? stop.reason() : "", weights);
+  }
+  LogEnd(end, config, stop, log);
+  return ExitCodeFor(end);
 }
 
 absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
                                    RankContext& context) {
-  const RunConfig& config = options.config;
   if (options.dry_run) {
     COG_RETURN_IF_ERROR(PrintPlan(options, context));
     return ExitCode::kDone;
   }
-  const StopRequest stop(config.time_limit_seconds());
+  const StopRequest stop(options.config.time_limit_seconds());
   absl::StatusOr<std::unique_ptr<Trainer>> trainer =
-      Trainer::Create(config, context);
-  COG_RETURN_IF_ERROR(Agree(*context.groups.world, trainer.status()));
-  std::unique_ptr<RunReporter> reporter;
-  if (context.rank() == 0) {
-    COG_ASSIGN_OR_RETURN(reporter, OpenRun(options, **trainer));
-    reporter->Start(LayoutOf(context), (*trainer)->memory_plan());
-  }
-  COG_ASSIGN_OR_RETURN(
-      const Trainer::End end,
-      (*trainer)->Run(stop, options.last_step, reporter.get()));
-  if (reporter != nullptr) {
-    COG_RETURN_IF_ERROR(Conclude(config, end, stop, **trainer, *reporter));
-  }
-  return ExitCodeOf(end);
+      Trainer::Create(options.config, context);
+  const absl::Status agreed = Agree(*context.groups.world, trainer.status());
+  if (!agreed.ok() && context.rank() != 0) return ExitCodeOf(agreed);
+  COG_RETURN_IF_ERROR(agreed);  // rank 0 reports it for all
+  return Train(options, context, **trainer, stop);
 }
 
 absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {

@@ -1,12 +1,16 @@
 # Tests of launcher/.
 cogdist_test(launcher/append_file)
 cogdist_test(launcher/event_file)
+cogdist_test(launcher/generator)
 cogdist_test(launcher/human_format)
 cogdist_test(launcher/metrics_log LIBS nlohmann_json::nlohmann_json)
+cogdist_test(launcher/model_runner)
+cogdist_test(launcher/prepare)
 cogdist_test(launcher/progress)
 cogdist_test(launcher/rank_log)
 cogdist_test(launcher/run_directory)
 cogdist_test(launcher/run_summary)
+cogdist_test(launcher/sampler)
 cogdist_test(launcher/stop_request)
 cogdist_test(launcher/command_line)
 cogdist_test(launcher/config)
@@ -18,10 +22,11 @@ cogdist_test(launcher/validate)
 target_compile_definitions(launcher_config_reference_test PRIVATE
   COGDIST_RUN_CONFIG_DESCRIPTOR="${CMAKE_BINARY_DIR}/proto/run_config.pb.desc")
 
-# Runs the program itself.
+# These run the program itself.
 cogdist_test(launcher/bad_input)
-add_dependencies(launcher_bad_input_test cogdist)
-target_compile_definitions(launcher_bad_input_test PRIVATE
-  COGDIST_BINARY="$<TARGET_FILE:cogdist>")
-cogdist_test(launcher/prepare)
-cogdist_test(launcher/sampler)
+cogdist_test(launcher/program LABELS mpi LIBS nlohmann_json::nlohmann_json)
+foreach(name bad_input program)
+  add_dependencies(launcher_${name}_test cogdist)
+  target_compile_definitions(launcher_${name}_test PRIVATE
+    COGDIST_BINARY="$<TARGET_FILE:cogdist>")
+endforeach()

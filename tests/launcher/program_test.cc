@@ -1,0 +1,242 @@
+// The program as its users run it: data preparation, training on one rank and
+// under mpirun, evaluation, generation, and every way in which a run ends.
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/subprocess.h"
+#include "tests/temp_dir.h"
+
+namespace cogdist {
+namespace {
+
+using Json = nlohmann::json;
+using testing::HasSubstr;
+
+constexpr char kConfig[] = R"(
+name: "small"
+model {
+  cogformer {
+    vocab_size: 257 num_layers: 3 hidden_size: 32 num_heads: 2
+    ffn_size: 48 max_seq_len: 32
+    attention { softmax_layers: 0 softmax_layers: -1 }
+  }
+}
+data {
+  train { prefix: "text_train" }
+  validation { prefix: "text_validation" }
+  eos_token_id: 256
+}
+batch { global_batch_size: 4 }
+lr_schedule { peak_lr: 1e-2 warmup_steps: 5 }
+train_steps: 20
+tokenizer: "bytes"
+evaluation { every_steps: 10 batches: 1000 }
+run_dir: "run"
+)";
+
+class ProgramTest : public testing::Test {
+ protected:
+  ProgramTest() {
+    std::ofstream text(dir_ / "text.jsonl");
+    for (int i = 0; i < 60; ++i) {
+      text << "{\"text\": \"Document " << i
+           << ": the quick brown fox jumps over the lazy dog, again and again, "
+              "until the evening comes.\"}\n";
+    }
+    text.close();
+    std::ofstream(dir_ / "config.pbtxt") << kConfig;
+    const ProcessResult prepared =
+        Run("prepare --output text --tokenizer bytes --validation_fraction 0.2 "
+            "text.jsonl");
+    EXPECT_EQ(prepared.exit_code, 0) << prepared.output;
+  }
+
+  ProcessResult Run(absl::string_view args) const {
+    return RunShell(absl::StrCat(COGDIST_BINARY, " ", args), dir_.path());
+  }
+  ProcessResult MpiRun(int ranks, absl::string_view args) const {
+    return RunShell(
+        absl::StrCat("mpirun --allow-run-as-root --oversubscribe --bind-to "
+                     "none -np ",
+                     ranks, " ", COGDIST_BINARY, " ", args),
+        dir_.path());
+  }
+
+  std::vector<Json> Metrics() const {
+    std::ifstream file(dir_ / "run/metrics.jsonl");
+    std::vector<Json> records;
+    std::string line;
+    while (std::getline(file, line)) records.push_back(Json::parse(line));
+    return records;
+  }
+  bool Exists(absl::string_view name) const {
+    return std::filesystem::exists(dir_ / name);
+  }
+
+  TempDir dir_;
+};
+
+// The number behind `key` in the output of `cogdist eval`.
+double ValueOf(absl::string_view output, absl::string_view key) {
+  for (const absl::string_view line : absl::StrSplit(output, '\n')) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    double value = 0;
+    if (words[0] == key && absl::SimpleAtod(words.back(), &value)) return value;
+  }
+  ADD_FAILURE() << "no " << key << " in " << output;
+  return 0;
+}
+
+TEST_F(ProgramTest, TrainsEvaluatesAndGenerates) {
+  const ProcessResult trained = MpiRun(2, "config.pbtxt");
+  ASSERT_EQ(trained.exit_code, 0) << trained.output;
+  const std::vector<Json> metrics = Metrics();
+  ASSERT_EQ(metrics.size(), 22);  // 20 steps, 2 validations
+  EXPECT_LT(metrics[20]["loss"], 0.8 * metrics[0]["loss"].get<double>());
+  for (const char* file :
+       {"run/config.pbtxt", "run/weights/model.safetensors", "run/events",
+        "run/log/rank_00000.log", "run/log/rank_00001.log"}) {
+    EXPECT_TRUE(Exists(file)) << file;
+  }
+
+  // The resolved configuration is a configuration, and gives the same results.
+  const ProcessResult one = Run("eval run/config.pbtxt");
+  const ProcessResult two = MpiRun(2, "eval config.pbtxt");
+  ASSERT_EQ(one.exit_code, 0) << one.output;
+  ASSERT_EQ(two.exit_code, 0) << two.output;
+  const double validation = metrics.back()["validation_loss"];
+  EXPECT_NEAR(ValueOf(one.output, "loss"), validation, 2e-6);
+  EXPECT_NEAR(ValueOf(two.output, "loss"), validation, 2e-6);
+  EXPECT_NEAR(ValueOf(one.output, "perplexity"), std::exp(validation), 1e-3);
+  // A byte is a token here, but for the one that ends a document.
+  EXPECT_NEAR(ValueOf(one.output, "bits_per_byte"),
+              validation / std::log(2.0) * 103 / 102, 0.02);
+
+  const std::string generate = "generate config.pbtxt --prompt 'The ' ";
+  const ProcessResult text = Run(generate + "--max_tokens 20 --seed 1");
+  EXPECT_EQ(text.exit_code, 0) << text.output;
+  EXPECT_THAT(text.output, testing::StartsWith("The "));
+  EXPECT_EQ(text.output, Run(generate + "--max_tokens 20 --seed 1").output);
+  EXPECT_NE(text.output, Run(generate + "--max_tokens 20 --seed 2").output);
+  EXPECT_EQ(Run(generate + "--temperature 0 --seed 1").output,
+            Run(generate + "--temperature 0 --seed 2").output);
+}
+
+TEST_F(ProgramTest, TheSameCommandGivesTheSameBits) {
+  ASSERT_EQ(Run("config.pbtxt").exit_code, 0);
+  ASSERT_EQ(Run("config.pbtxt --set run_dir=again").exit_code, 0);
+  const std::string same =
+      "cmp run/weights/model.safetensors "
+      "again/weights/model.safetensors";
+  EXPECT_EQ(RunShell(same, dir_.path()).exit_code, 0);
+}
+
+TEST_F(ProgramTest, StartsFromWeights) {
+  ASSERT_EQ(Run("config.pbtxt").exit_code, 0);
+  const double end = Metrics().back()["validation_loss"];
+  const ProcessResult more =
+      Run("config.pbtxt --set run_dir=more --set "
+          "init_from=run/weights/model.safetensors --steps 1 --set "
+          "lr_schedule.peak_lr=1e-9 --set evaluation.every_steps=1");
+  ASSERT_EQ(more.exit_code, 0) << more.output;
+  EXPECT_THAT(more.output,
+              HasSubstr(absl::StrCat("validation loss ",
+                                     absl::StrFormat("%.3f", end))));
+}
+
+TEST_F(ProgramTest, AStopRequestEndsCleanly) {
+  for (const char* signal : {"TERM", "INT", "USR1"}) {
+    SCOPED_TRACE(signal);
+    const ProcessResult stopped = RunShell(
+        absl::StrCat(
+            COGDIST_BINARY,
+            " config.pbtxt --resume none --set train_steps=100000000 & sleep "
+            "1.5; kill -",
+            signal, " $!; wait $!"),
+        dir_.path());
+    EXPECT_EQ(stopped.exit_code, 1) << stopped.output;
+    EXPECT_THAT(stopped.output, HasSubstr("cannot be resumed"));
+    EXPECT_TRUE(Exists("run/weights/model.safetensors"));
+    EXPECT_GT(Metrics().size(), 0);
+  }
+}
+
+TEST_F(ProgramTest, MpirunPassesAStopRequestOn) {
+  const ProcessResult stopped = RunShell(
+      absl::StrCat("mpirun --allow-run-as-root --oversubscribe --bind-to none "
+                   "-np 2 ",
+                   COGDIST_BINARY,
+                   " config.pbtxt --set train_steps=100000000 & sleep 3; kill "
+                   "-USR1 $!; wait $!"),
+      dir_.path());
+  EXPECT_EQ(stopped.exit_code, 1) << stopped.output;
+  EXPECT_THAT(stopped.output, HasSubstr("cannot be resumed"));
+}
+
+TEST_F(ProgramTest, TheTimeLimitStopsTheRun) {
+  const ProcessResult stopped = Run(
+      "config.pbtxt --set train_steps=100000000 --set time_limit_seconds=1");
+  EXPECT_EQ(stopped.exit_code, 1) << stopped.output;
+  EXPECT_THAT(stopped.output, HasSubstr("time limit"));
+}
+
+TEST_F(ProgramTest, GivesUpWhenNoStepIsFinite) {
+  const ProcessResult run =
+      Run("config.pbtxt --set lr_schedule.peak_lr=1e30 --set "
+          "resilience.max_consecutive_skips=4 --set train_steps=1000");
+  EXPECT_EQ(run.exit_code, 93) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("not finite"));
+  const Json last = Metrics().back();
+  EXPECT_TRUE(last["loss"].is_null());
+  EXPECT_EQ(last["skipped"], true);
+}
+
+TEST_F(ProgramTest, AnOldRunIsNotOverwritten) {
+  ASSERT_EQ(Run("config.pbtxt --steps 2").exit_code, 0);
+  const ProcessResult refused = Run("config.pbtxt");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.output, HasSubstr("--resume none"));
+  EXPECT_EQ(Run("config.pbtxt --steps 3 --resume none").exit_code, 0);
+  EXPECT_TRUE(Exists("run/old_1/metrics.jsonl"));
+  EXPECT_EQ(Metrics().back()["step"], 3);
+}
+
+TEST_F(ProgramTest, AnErrorOnAllRanksIsReportedOnce) {
+  const ProcessResult run =
+      MpiRun(3, "config.pbtxt");  // 3 does not divide the batch of 4
+  EXPECT_EQ(run.exit_code, 2) << run.output;
+  const size_t first = run.output.find("batch.global_batch_size");
+  EXPECT_NE(first, std::string::npos) << run.output;
+  EXPECT_EQ(run.output.find("batch.global_batch_size:", first + 1),
+            std::string::npos)
+      << run.output;
+}
+
+TEST_F(ProgramTest, ADryRunPlansAndWritesNothing) {
+  const ProcessResult run = Run("config.pbtxt --dry_run --ranks 4");
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("activations"));
+  EXPECT_FALSE(Exists("run"));
+}
+
+TEST_F(ProgramTest, BenchMeasuresStepsWithoutData) {
+  const ProcessResult run =
+      Run("bench config.pbtxt --steps 2 --set data.train.0.prefix=none");
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("training step"));
+}
+
+}  // namespace
+}  // namespace cogdist
