@@ -6,8 +6,7 @@
 #include "hwy/highway.h"
 #include "kernels/cpu/cog_attention_tile.h"
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,avx2")
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,avx2")
 namespace cogdist::cpu {
 namespace {
 
@@ -36,7 +35,7 @@ struct Avx512Bf16 {
 
 }  // namespace
 }  // namespace cogdist::cpu
-#pragma GCC pop_options
+HWY_POP_ATTRIBUTES
 
 namespace cogdist::cpu {
 
