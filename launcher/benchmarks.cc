@@ -227,7 +227,7 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
       {.what = "training step",
        .rate = tokens / median,
        .unit = "token",
-       .notes = StepNotes(median, result, context, step->runner().plan())}};
+       .notes = StepNotes(median, result, context, step->plan())}};
 }
 
 std::string FormatBenchmarks(const std::vector<BenchmarkRow>& rows) {

@@ -25,12 +25,14 @@ struct MemoryPlan {
   int64_t weights = 0;
   int64_t gradients = 0;
   int64_t optimizer = 0;
-  int64_t activations = 0;  // the arena, batch included
-  int64_t workspace = 0;    // scratch memory of kernels
-  int64_t buffers = 0;      // constant tables and sums
+  int64_t activations = 0;    // the arena, batch included
+  int64_t workspace = 0;      // scratch memory of kernels
+  int64_t buffers = 0;        // constant tables and sums
+  int64_t communication = 0;  // scratch memory of collectives
 
   int64_t total() const {
-    return weights + gradients + optimizer + activations + workspace + buffers;
+    return weights + gradients + optimizer + activations + workspace + buffers +
+           communication;
   }
 };
 

@@ -30,9 +30,13 @@ std::string DescribeLayout(const RunConfig& config, const RunLayout& layout) {
 }
 
 std::vector<MemoryItem> MemoryItems(const MemoryPlan& plan) {
-  return {{"weights", plan.weights},     {"gradients", plan.gradients},
-          {"optimizer", plan.optimizer}, {"activations", plan.activations},
-          {"workspace", plan.workspace}, {"buffers", plan.buffers}};
+  return {{"weights", plan.weights},
+          {"gradients", plan.gradients},
+          {"optimizer", plan.optimizer},
+          {"activations", plan.activations},
+          {"workspace", plan.workspace},
+          {"buffers", plan.buffers},
+          {"communication", plan.communication}};
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ class Trainer {
   // Writes the weights in the safetensors format.
   absl::Status SaveWeights(absl::string_view path);
 
-  const MemoryPlan& memory_plan() const { return step_->runner().plan(); }
+  MemoryPlan memory_plan() const { return step_->plan(); }
   int64_t samples_per_epoch() const { return loader_.num_samples(); }
 
  private:

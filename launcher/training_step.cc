@@ -6,10 +6,18 @@
 #include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "parallel/lr_schedule.h"
+#include "parallel/ring_communicator.h"
 #include "runtime/check.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
+namespace {
+
+int64_t CommunicationBytes(int64_t ranks) {
+  return ranks > 1 ? RingCommunicator::WorkspaceBytes() : 0;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
     const RunConfig& config, RankContext& context) {
@@ -19,6 +27,8 @@ absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
   COG_ASSIGN_OR_RETURN(
       Optimizer optimizer,
       Optimizer::Create(config.optimizer(), runner->params(), *context.device));
+  context.communication->Workspace(
+      CommunicationBytes(context.groups.replicas->size()));
   return std::unique_ptr<TrainingStep>(new TrainingStep(
       config, context, std::move(runner), std::move(optimizer)));
 }
@@ -34,6 +44,20 @@ TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
                   .compute = *context.compute,
                   .communication = *context.communication}),
       optimizer_(std::move(optimizer)) {}
+
+absl::StatusOr<MemoryPlan> TrainingStep::Plan(const RunConfig& config,
+                                              int64_t data_parallel) {
+  COG_ASSIGN_OR_RETURN(MemoryPlan plan,
+                       ModelRunner::Plan(config, ParamStore::Use::kTraining));
+  plan.communication = CommunicationBytes(data_parallel);
+  return plan;
+}
+
+MemoryPlan TrainingStep::plan() const {
+  MemoryPlan plan = runner_->plan();
+  plan.communication = CommunicationBytes(context_.groups.replicas->size());
+  return plan;
+}
 
 absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
                                                        LoadMicroBatch load,

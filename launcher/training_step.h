@@ -42,6 +42,12 @@ class TrainingStep {
   static absl::StatusOr<std::unique_ptr<TrainingStep>> Create(
       const RunConfig& config, RankContext& context);
 
+  // What one of `data_parallel` ranks would allocate.
+  static absl::StatusOr<MemoryPlan> Plan(const RunConfig& config,
+                                         int64_t data_parallel);
+  // What this rank has allocated.
+  MemoryPlan plan() const;
+
   // Update number `step`, from 1. `stop`: this rank's request to stop, which
   // travels with the loss. Collective; blocks until the update is done.
   absl::StatusOr<Result> Run(int64_t step, LoadMicroBatch load, bool stop);

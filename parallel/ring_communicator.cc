@@ -98,6 +98,11 @@ std::vector<std::string> RingCommunicator::AllGatherStrings(
                           mine);
 }
 
+int64_t RingCommunicator::WorkspaceBytes(const RingOptions& options) {
+  constexpr int64_t kLargestElement = sizeof(double);
+  return RingTask::kWindow * std::max(options.chunk_bytes, kLargestElement);
+}
+
 RingSchedule::Group RingCommunicator::GroupFor(const TensorView& x) const {
   return {
       .rank = rank(),
@@ -112,7 +117,7 @@ void RingCommunicator::Enqueue(Stream& stream, const TensorView& x, int tag,
   // One task of a stream is under way at a time, and no kernel beside it, so
   // the stream's workspace is this task's alone.
   const int64_t chunk_bytes = GroupFor(x).chunk * SizeOf(x.dtype);
-  void* const scratch = stream.Workspace(RingTask::kWindow * chunk_bytes);
+  void* const scratch = stream.Workspace(WorkspaceBytes(options_));
   if (stream.device_type() == DeviceType::kMeta) {
     traffic_.data_bytes += schedule.SentElements() * SizeOf(x.dtype);
     return;

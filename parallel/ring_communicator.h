@@ -34,6 +34,9 @@ class RingCommunicator : public Communicator {
   RingCommunicator(std::unique_ptr<Transport> transport, Device& device,
                    const RingOptions& options = {});
 
+  // Workspace that a stream with collectives takes, for memory plans.
+  static int64_t WorkspaceBytes(const RingOptions& options = {});
+
   int rank() const override { return transport_->rank(); }
   int size() const override { return transport_->size(); }
   void AllReduceSum(Stream& stream, const TensorView& x) override;

@@ -78,14 +78,14 @@ absl::Status Check(const TrainOptions& options, int world_size) {
 // What --dry_run shows: the plan for --ranks ranks, or for those of this job.
 absl::Status PrintPlan(const TrainOptions& options,
                        const RankContext& context) {
-  COG_ASSIGN_OR_RETURN(
-      const MemoryPlan plan,
-      ModelRunner::Plan(options.config, ParamStore::Use::kTraining));
   RunLayout layout = LayoutOf(context);
   if (options.planned_ranks > 0) {
     layout = {.ranks = options.planned_ranks,
               .data_parallel = options.planned_ranks};
   }
+  COG_ASSIGN_OR_RETURN(
+      const MemoryPlan plan,
+      TrainingStep::Plan(options.config, layout.data_parallel));
   if (context.rank() == 0) {
     std::cout << FormatStart(DescribeRun(options.config, layout, plan))
               << std::flush;

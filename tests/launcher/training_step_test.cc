@@ -1,0 +1,167 @@
+// Whole updates on ranks as threads: the same training whatever the number of
+// ranks, and the memory that was planned.
+
+#include "launcher/training_step.h"
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "launcher/config.h"
+#include "models/init.h"
+#include "parallel/ring_communicator.h"
+#include "parallel/thread_transport.h"
+#include "runtime/cpu/cpu_device.h"
+#include "runtime/rng.h"
+
+namespace cogdist {
+namespace {
+
+constexpr int64_t kBatch = 4, kSeq = 24, kVocab = 128;
+
+RunConfig SmallConfig() {
+  RunConfig config;
+  CogformerConfig* const model = config.mutable_model()->mutable_cogformer();
+  model->set_vocab_size(kVocab);
+  model->set_num_layers(3);
+  model->set_hidden_size(64);
+  model->set_num_heads(4);
+  model->set_ffn_size(96);
+  model->set_max_seq_len(kSeq);
+  config.mutable_batch()->set_global_batch_size(kBatch);
+  config.mutable_lr_schedule()->set_kind(LrScheduleConfig::CONSTANT);
+  config.mutable_lr_schedule()->set_peak_lr(1e-3);
+  config.set_train_steps(4);
+  ResolveConfig("small.pbtxt", config);
+  return config;
+}
+
+// One sequence a micro-batch: sample `index` of `step`.
+void LoadSample(int64_t step, int64_t index, Batch& batch) {
+  batch.shape = {1, kSeq};
+  batch.num_targets = kSeq;
+  batch.inputs.resize(kSeq);
+  batch.targets.resize(kSeq);
+  const Rng rng(step, index);
+  for (int64_t t = 0; t < kSeq; ++t) {
+    batch.inputs[t] = static_cast<int32_t>(rng.Below(kVocab, t));
+    batch.targets[t] = static_cast<int32_t>(rng.Below(kVocab, t + 1));
+  }
+}
+
+// Runs `body` on ranks as threads, each with the model and its initial weights.
+using Body = std::function<void(RankContext&, TrainingStep&)>;
+void RunRanks(int size, const RunConfig& config, const Body& body) {
+  ThreadHub hub(size);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      auto device = std::make_unique<CpuDevice>();
+      auto world =
+          std::make_unique<RingCommunicator>(hub.Connect(rank), *device);
+      absl::StatusOr<RankContext> context =
+          MakeRankContext({.rank = rank, .world_size = size},
+                          *Mesh::Create(size, config.parallel()),
+                          std::move(device), std::move(world));
+      COG_CHECK_OK(context.status());
+      auto step = TrainingStep::Create(config, *context);
+      COG_CHECK_OK(step.status());
+      InitializeParameters((*step)->runner().params(), *context->compute, 1);
+      body(*context, **step);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+absl::StatusOr<TrainingStep::Result> RunStep(RankContext& context,
+                                             TrainingStep& training,
+                                             int64_t step, bool stop = false) {
+  const int64_t share = kBatch / context.world_size();
+  const auto load = [&](int64_t index, Batch& batch) {
+    LoadSample(step, context.rank() * share + index, batch);
+    return absl::OkStatus();
+  };
+  return training.Run(step, load, stop);
+}
+
+// Loss and gradient norm of every step, as the last rank sees them.
+std::vector<double> Train(int ranks, const RunConfig& config) {
+  std::vector<double> history;
+  RunRanks(ranks, config, [&](RankContext& context, TrainingStep& training) {
+    for (int64_t step = 1; step <= config.train_steps(); ++step) {
+      const auto result = RunStep(context, training, step);
+      COG_CHECK_OK(result.status());
+      if (context.rank() != ranks - 1) continue;
+      history.push_back(result->loss);
+      history.push_back(result->update.grad_norm);
+    }
+  });
+  return history;
+}
+
+TEST(TrainingStepTest, AnyNumberOfRanksTrainsAlike) {
+  const RunConfig config = SmallConfig();
+  const std::vector<double> alone = Train(1, config);
+  EXPECT_NEAR(alone[0], std::log(kVocab), 0.2);
+  EXPECT_LT(alone[6], alone[0]);
+  for (const int ranks : {2, 4}) {
+    const std::vector<double> shared = Train(ranks, config);
+    ASSERT_EQ(shared.size(), alone.size());
+    for (size_t i = 0; i < alone.size(); ++i) {
+      EXPECT_NEAR(shared[i] / alone[i], 1, 1e-5) << ranks << " ranks, " << i;
+    }
+  }
+}
+
+TEST(TrainingStepTest, TheSameLayoutGivesTheSameBits) {
+  RunConfig config = SmallConfig();
+  config.set_precision(BF16);
+  EXPECT_EQ(Train(2, config), Train(2, config));
+}
+
+TEST(TrainingStepTest, PlannedBytesAreTheMeasuredPeak) {
+  const RunConfig config = SmallConfig();
+  for (const int ranks : {1, 2}) {
+    RunRanks(ranks, config, [&](RankContext& context, TrainingStep& training) {
+      COG_CHECK_OK(RunStep(context, training, 1).status());
+      const double planned = static_cast<double>(training.plan().total());
+      EXPECT_NEAR(context.device->memory().peak_bytes / planned, 1, 0.05);
+      EXPECT_EQ(training.plan().total(),
+                TrainingStep::Plan(config, ranks)->total());
+    });
+  }
+}
+
+TEST(TrainingStepTest, OneRanksStopRequestReachesAll) {
+  RunRanks(3, SmallConfig(), [](RankContext& context, TrainingStep& training) {
+    EXPECT_FALSE(RunStep(context, training, 1)->stop_requested);
+    EXPECT_TRUE(
+        RunStep(context, training, 2, context.rank() == 1)->stop_requested);
+  });
+}
+
+TEST(TrainingStepTest, ANonFiniteGradientOnOneRankSkipsTheUpdateOnAll) {
+  RunRanks(2, SmallConfig(), [](RankContext& context, TrainingStep& training) {
+    ParamStore& params = training.runner().params();
+    float& weight = params.master(params.all()).Data<float>()[0];
+    const float before = weight;
+    const auto load = [&](int64_t, Batch& batch) {
+      LoadSample(1, context.rank(), batch);
+      // Every token is 0, the row that holds the broken weight.
+      if (context.rank() == 1) batch.inputs.assign(kSeq, 0);
+      return absl::OkStatus();
+    };
+    if (context.rank() == 1) weight = std::nanf("");
+    const auto result = training.Run(1, load, false);
+    EXPECT_TRUE(result->update.skipped);
+    if (context.rank() == 0) {
+      EXPECT_EQ(weight, before);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace cogdist
