@@ -17,7 +17,6 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev      # tests and benchmarks
   perl zstd gnuplot-nox                           # quickstart: corpus, pictures
 )
-amd64_packages=(libxsmm-dev)                      # small matrix tiles, x86 only
 dev_packages=(clang-format-14 clang-tidy-14)
 
 fail() {
@@ -34,10 +33,6 @@ esac
 command -v apt-get >/dev/null ||
   fail "needs Debian's apt-get. Elsewhere install what these" \
     "packages hold: ${packages[*]}"
-
-if [ "$(dpkg --print-architecture)" = amd64 ]; then
-  packages+=("${amd64_packages[@]}")
-fi
 
 installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' \
   "${packages[@]}" 2>/dev/null | sed -n 's/^installed //p') || true

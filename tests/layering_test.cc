@@ -53,7 +53,6 @@ const std::vector<VendorRule>& VendorRules() {
       {"cublas", {"kernels/cuda/"}, ""},
       {"dnnl", {"kernels/cpu/"}, ""},
       {"oneapi/", {"kernels/cpu/"}, ""},
-      {"libxsmm", {"kernels/cpu/"}, ""},
       {"hwy/", {"kernels/cpu/"}, ""},
       {"pcre2", {"runtime/data/"}, ".cc"},
       {"unicode/", {"runtime/data/"}, ".cc"},
