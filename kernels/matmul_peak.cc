@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "kernels/cast.h"
 #include "kernels/matmul.h"
 #include "runtime/buffer.h"
+#include "runtime/clock.h"
 
 namespace cogdist {
 namespace {
@@ -22,10 +22,10 @@ std::vector<float> SomeNumbers(int64_t count) {
 }
 
 double SecondsOf(Stream& stream, const MatMulArgs& args) {
-  const absl::Time start = absl::Now();
+  const double start = MonotonicSeconds();
   MatMul(stream, args);
   stream.Synchronize();
-  return absl::ToDoubleSeconds(absl::Now() - start);
+  return MonotonicSeconds() - start;
 }
 
 }  // namespace

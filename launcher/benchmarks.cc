@@ -8,7 +8,6 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "kernels/cast.h"
 #include "kernels/cog_attention.h"
 #include "kernels/matmul_peak.h"
@@ -18,6 +17,7 @@
 #include "models/cost.h"
 #include "models/init.h"
 #include "runtime/arena.h"
+#include "runtime/clock.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/rng.h"
 #include "runtime/status_macros.h"
@@ -37,9 +37,9 @@ double MedianSeconds(absl::FunctionRef<void()> call) {
   std::vector<double> seconds;
   double total = 0;
   while (seconds.size() < 3 || total < 0.5) {
-    const absl::Time start = absl::Now();
+    const double start = MonotonicSeconds();
     call();
-    seconds.push_back(absl::ToDoubleSeconds(absl::Now() - start));
+    seconds.push_back(MonotonicSeconds() - start);
     total += seconds.back();
   }
   return Median(std::move(seconds));
@@ -180,10 +180,10 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
     std::vector<double> seconds;
     for (int i = 0; i <= kRepeats; ++i) {
       world.Barrier();
-      const absl::Time start = absl::Now();
+      const double start = MonotonicSeconds();
       world.AllReduceSum(*context.communication, x);
       context.communication->Synchronize();
-      seconds.push_back(absl::ToDoubleSeconds(absl::Now() - start));
+      seconds.push_back(MonotonicSeconds() - start);
     }
     seconds.erase(seconds.begin());  // warm-up
     rows.push_back(

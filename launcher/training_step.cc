@@ -3,11 +3,11 @@
 #include <array>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "absl/types/span.h"
 #include "parallel/lr_schedule.h"
 #include "parallel/ring_communicator.h"
 #include "runtime/check.h"
+#include "runtime/clock.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -63,7 +63,7 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
                                                        LoadMicroBatch load,
                                                        bool stop) {
   CurrentRankTag().step = step;
-  const absl::Time start = absl::Now();
+  const double start = MonotonicSeconds();
   const double lr =
       LearningRate(config_.lr_schedule(), config_.train_steps(), step);
   Result result;
@@ -72,7 +72,7 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   ReduceLoss(stop, result);
   result.update = optimizer_.Step(*context_.compute, lr, result.loss);
   context_.compute->Synchronize();
-  result.seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  result.seconds = MonotonicSeconds() - start;
   result.hidden_communication = HiddenCommunication();
   return result;
 }

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/time/clock.h"
 #include "runtime/check.h"
+#include "runtime/clock.h"
 
 namespace cogdist {
 namespace {
-
-double Now() { return absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()); }
 
 int NumUnits(const GradBucket& bucket) {
   return bucket.last_unit - bucket.first_unit + 1;
@@ -65,7 +63,7 @@ void GradSync::StartReady() {
   for (; started_ < static_cast<int>(buckets_.size()); ++started_) {
     if (units_missing_[started_] > 0) return;
     if (started_ == 0) {
-      start_seconds_ = Now();
+      start_seconds_ = MonotonicSeconds();
       bytes_before_ = args_.replicas.traffic().data_bytes;
     }
     args_.communication.Wait(args_.compute.Record());
@@ -79,12 +77,12 @@ void GradSync::Finish() {
   StartReady();
   COG_CHECK_EQ(started_, static_cast<int>(buckets_.size()));
   args_.compute.Synchronize();
-  const double computed = Now();
+  const double computed = MonotonicSeconds();
   args_.compute.Wait(args_.communication.Record());
   // The host waits here and not in the next kernel: it is about to read the
   // gradients' norm anyway, and so the waiting is timed.
   args_.compute.Synchronize();
-  const double end = Now();
+  const double end = MonotonicSeconds();
   stats_ = {.bytes = args_.replicas.traffic().data_bytes - bytes_before_,
             .total_seconds = end - start_seconds_,
             .exposed_seconds = end - computed};

@@ -34,7 +34,6 @@ class Arena {
 
   int64_t used_bytes() const { return used_; }
   int64_t high_water_bytes() const { return high_water_; }
-  int64_t capacity_bytes() const { return capacity_; }
 
  private:
   Arena(Buffer buffer, char* base, int64_t capacity)

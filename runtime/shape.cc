@@ -15,7 +15,12 @@ Shape::Shape(absl::Span<const int64_t> dims) : rank_(dims.size()) {
 
 int64_t Shape::num_elements() const {
   int64_t product = 1;
-  for (const int64_t extent : dims()) product *= extent;
+  bool fits = true;
+  for (const int64_t extent : dims()) {
+    fits &= !__builtin_mul_overflow(product, extent, &product);
+  }
+  COG_CHECK(fits && product >= 0 && product <= kMaxElements, "a tensor of ",
+            ToString(), " elements");
   return product;
 }
 

@@ -15,6 +15,8 @@ namespace cogdist {
 class Shape {
  public:
   static constexpr int kMaxRank = 5;
+  // Times the widest element, this is still far inside 64 bits.
+  static constexpr int64_t kMaxElements = int64_t{1} << 59;
 
   Shape() = default;  // rank 0: a scalar
   Shape(std::initializer_list<int64_t> dims)
@@ -28,6 +30,8 @@ class Shape {
   absl::Span<const int64_t> dims() const {
     return absl::MakeConstSpan(dims_.data(), rank_);
   }
+  // The product of the extents. More than kMaxElements are a bug: no memory
+  // holds them, and their bytes could wrap round to a small number.
   int64_t num_elements() const;
 
   std::string ToString() const;  // "[2, 3]"

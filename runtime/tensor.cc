@@ -21,6 +21,7 @@ TensorView::TensorView(void* data, DType dtype, const Shape& shape)
     : data(data), dtype(dtype), shape(shape), strides(RowMajorStrides(shape)) {}
 
 bool TensorView::IsContiguous() const {
+  if (num_elements() == 0) return true;
   int64_t expected = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
     if (shape.dim(i) != 1 && strides.dim(i) != expected) return false;

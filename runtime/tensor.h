@@ -36,6 +36,7 @@ struct TensorView {
   int64_t dim(int i) const { return shape.dim(i); }
   int64_t num_elements() const { return shape.num_elements(); }
   int64_t bytes() const { return num_elements() * SizeOf(dtype); }
+  // Row-major without gaps; true of every tensor without elements.
   bool IsContiguous() const;
 
   // The memory as T*; checks that T is the element type.

@@ -4,10 +4,14 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/check.h"
 #include "runtime/cpu/cpu_stream.h"
 
 namespace cogdist {
 namespace {
+
+// More than any address space; rounding it up does not overflow.
+constexpr int64_t kMaxBytes = int64_t{1} << 62;
 
 int64_t RoundUp(int64_t bytes) {
   constexpr int64_t kMask = Device::kAlignment - 1;
@@ -17,6 +21,8 @@ int64_t RoundUp(int64_t bytes) {
 }  // namespace
 
 absl::StatusOr<void*> CpuDevice::Allocate(int64_t bytes) {
+  // Sizes that have wrapped round must not get a small block.
+  COG_CHECK(bytes >= 0 && bytes <= kMaxBytes, bytes, " bytes");
   void* memory = std::aligned_alloc(kAlignment, RoundUp(bytes));
   if (memory == nullptr) {
     return absl::ResourceExhaustedError(

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <thread>
 
-#include "absl/time/clock.h"
+#include "runtime/clock.h"
 
 namespace cogdist {
 namespace {
@@ -43,11 +43,16 @@ CpuStream::~CpuStream() {
 }
 
 void CpuStream::Copy(void* to, const void* from, int64_t bytes) {
-  Run([&] { std::memcpy(to, from, bytes); });
+  // An empty tensor may have no address, which memcpy() and memset() forbid.
+  Run([&] {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  });
 }
 
 void CpuStream::FillZero(void* memory, int64_t bytes) {
-  Run([&] { std::memset(memory, 0, bytes); });
+  Run([&] {
+    if (bytes > 0) std::memset(memory, 0, bytes);
+  });
 }
 
 Event CpuStream::Record() {
@@ -99,12 +104,12 @@ void CpuStream::FinishTasks(uint64_t count) {
   // A task that runs a kernel in its turn comes here with itself unfinished;
   // what stands before it is done.
   if (polling_ || *finished_ >= count) return;
-  const absl::Time start = absl::Now();
+  const double start = MonotonicSeconds();
   while (*finished_ < count) {
     device_.Progress();
     if (*finished_ < count) std::this_thread::yield();
   }
-  waited_seconds_ += absl::ToDoubleSeconds(absl::Now() - start);
+  waited_seconds_ += MonotonicSeconds() - start;
 }
 
 }  // namespace cogdist

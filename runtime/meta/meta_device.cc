@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "runtime/check.h"
+
 namespace cogdist {
 
 absl::StatusOr<void*> MetaDevice::Allocate(int64_t bytes) {
+  COG_CHECK_GE(bytes, 0);
   memory_.current_bytes += bytes;
   memory_.peak_bytes = std::max(memory_.peak_bytes, memory_.current_bytes);
   void* const address = reinterpret_cast<void*>(next_address_);

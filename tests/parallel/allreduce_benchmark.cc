@@ -9,21 +9,18 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "kernels/matmul.h"
 #include "parallel/bootstrap.h"
 #include "parallel/rank_context.h"
 #include "runtime/buffer.h"
 #include "runtime/check.h"
+#include "runtime/clock.h"
 #include "runtime/cpu/cpu_device.h"
 
 namespace cogdist {
 namespace {
 
 RankContext* context = nullptr;  // of this process, set by main
-
-double Now() { return absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()); }
 
 TensorView Zeroed(Buffer& buffer, int64_t bytes) {
   absl::StatusOr<Buffer> memory = Buffer::Allocate(*context->device, bytes);
@@ -93,21 +90,21 @@ void BM_Overlapped(benchmark::State& state) {
   double alone = 0, computing = 0, exposed = 0, together = 0;
   for (auto _ : state) {
     context->groups.world->Barrier();
-    double begin = Now();
+    double begin = MonotonicSeconds();
     compute();
-    computing += Now() - begin;
+    computing += MonotonicSeconds() - begin;
     context->groups.world->Barrier();
-    begin = Now();
+    begin = MonotonicSeconds();
     AllReduceAlone(x);
-    alone += Now() - begin;
+    alone += MonotonicSeconds() - begin;
     context->groups.world->Barrier();
-    begin = Now();
+    begin = MonotonicSeconds();
     context->groups.world->AllReduceSum(*context->communication, x);
     compute();
-    const double computed = Now();
+    const double computed = MonotonicSeconds();
     context->communication->Synchronize();
-    exposed += Now() - computed;
-    together += Now() - begin;
+    exposed += MonotonicSeconds() - computed;
+    together += MonotonicSeconds() - begin;
   }
   const double ms = 1e3 / state.iterations();
   state.counters["alone"] = alone * ms;

@@ -1,5 +1,6 @@
 #include "runtime/cpu/cpu_stream.h"
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,19 @@ TEST_F(CpuStreamTest, CopiesWaitForTasks) {
   EXPECT_EQ(to, 7);
   stream_.FillZero(&to, sizeof(to));
   EXPECT_EQ(to, 0);
+}
+
+TEST_F(CpuStreamTest, EmptyTensorsNeedNoAddress) {
+  stream_.Copy(nullptr, nullptr, 0);
+  stream_.FillZero(nullptr, 0);
+  EXPECT_TRUE(stream_.Record().Done());
+}
+
+TEST(CpuDeviceDeathTest, SizesThatWrappedRoundAreABug) {
+  CpuDevice device;
+  EXPECT_DEATH((void)device.Allocate(-4), "-4 bytes");
+  EXPECT_DEATH((void)device.Allocate(std::numeric_limits<int64_t>::max() - 100),
+               "9223372036854775707 bytes");
 }
 
 // Like a collective that adds what has arrived.

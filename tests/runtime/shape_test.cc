@@ -25,6 +25,16 @@ TEST(ShapeTest, ElementCountsBeyond32Bits) {
   EXPECT_EQ(Shape({1 << 20, 1 << 20}).num_elements(), int64_t{1} << 40);
 }
 
+TEST(ShapeTest, CountsThatNoMemoryHoldsAreABug) {
+  EXPECT_EQ(Shape({1 << 30, 1 << 29}).num_elements(), Shape::kMaxElements);
+  EXPECT_DEATH(Shape({1 << 30, 1 << 30}).num_elements(), "a tensor of");
+  // 2^64 and 2^32 elements in 64 bits: 0 and a plausible number.
+  const int64_t big = int64_t{1} << 32;
+  EXPECT_DEATH(Shape({big, big}).num_elements(), "a tensor of");
+  EXPECT_DEATH(Shape({big, big + 1}).num_elements(), "a tensor of");
+  EXPECT_DEATH(Shape({-3}).num_elements(), "a tensor of \\[-3\\]");
+}
+
 TEST(ShapeTest, EqualityLooksAtRankAndExtents) {
   EXPECT_EQ(Shape({2, 3}), Shape({2, 3}));
   EXPECT_FALSE(Shape({2, 3}) == Shape({2, 3, 1}));

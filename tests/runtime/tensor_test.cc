@@ -49,6 +49,14 @@ TEST_F(TensorTest, StridesOfExtentOneDoNotMatter) {
   EXPECT_EQ(row.Reshape({4}).Data<float>()[0], 8);
 }
 
+TEST_F(TensorTest, NothingIsContiguous) {
+  for (int dim = 0; dim < 3; ++dim) {
+    const TensorView none = x_.Slice(dim, 1, 0);
+    EXPECT_TRUE(none.IsContiguous()) << dim;
+    EXPECT_EQ(none.Reshape({0}).bytes(), 0);
+  }
+}
+
 TEST_F(TensorTest, ReshapeKeepsElements) {
   const TensorView flat = x_.Reshape({6, 4});
   EXPECT_EQ(flat.strides, Shape({4, 1}));
