@@ -17,6 +17,8 @@ int NumUnits(const GradBucket& bucket) {
 std::vector<GradBucket> MakeBuckets(const ParamStore& params,
                                     const GradSyncOptions& options) {
   COG_CHECK_GE(options.min_buckets, 1);
+  // The last bucket has nothing left to hide behind: the smaller it is, the
+  // better, hence the lower bound on their number.
   const int64_t target =
       std::min(options.bucket_bytes / SizeOf(DType::kFloat32),
                params.all().count / options.min_buckets);

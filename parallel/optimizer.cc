@@ -69,6 +69,8 @@ std::vector<double> Optimizer::SumsOfSquares(Stream& stream) {
 }
 
 void Optimizer::Update(Stream& stream, double lr, double gradient_scale) {
+  // Tensor by tensor, since decay differs; what pads the flat buffers is never
+  // touched and stays zero.
   const AdamWConfig& adamw = config_.adamw();
   for (const ParamStore::Tensor& tensor : params_->tensors()) {
     AdamW(stream, {.param = params_->master(tensor.range),

@@ -14,8 +14,9 @@ uint64_t Join(uint32_t low, uint32_t high) {
   return low | (uint64_t{high} << 32);
 }
 
-// FNV-1a, 64 bits: stable across machines, unlike absl::Hash.
-uint64_t StableHash(absl::string_view name) {
+// FNV-1a, 64 bits: stable across machines, unlike absl::Hash. It names streams,
+// so changing it would change every seeded initialisation.
+uint64_t Fnv1a(absl::string_view name) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
   return hash;
@@ -41,7 +42,7 @@ std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter,
 }
 
 Rng::Rng(uint64_t seed, absl::string_view name)
-    : seed_(seed), stream_(StableHash(name)) {}
+    : seed_(seed), stream_(Fnv1a(name)) {}
 
 std::array<uint32_t, 4> Rng::Block(uint64_t index) const {
   return Philox4x32({Low(index), High(index), Low(stream_), High(stream_)},

@@ -1,3 +1,6 @@
+// Fixed chunks of the flat range, each on one thread. Lanes are rounded by
+// integer arithmetic as BFloat16(float) does it, on every instruction set.
+
 #ifndef COGDIST_KERNELS_CPU_CAST_H_
 #define COGDIST_KERNELS_CPU_CAST_H_
 

@@ -75,6 +75,22 @@ TEST(RingScheduleTest, BytesAreTheLowerBound) {
   }
 }
 
+TEST(RingScheduleTest, PayloadsBeyond32BitsComeInSmallMessages) {
+  constexpr int64_t kElements = (int64_t{5} << 32) + 3;
+  constexpr int64_t kChunk = 1 << 16;
+  const RingSchedule schedule = RingSchedule::AllReduce(
+      {.rank = 1, .size = 3, .chunk = kChunk}, kElements);
+  EXPECT_EQ(
+      schedule.SentElements(),
+      2 * (EvenPart(kElements, 3, 0).count + EvenPart(kElements, 3, 1).count +
+           EvenPart(kElements, 3, 2).count) -
+          EvenPart(kElements, 3, 1).count - EvenPart(kElements, 3, 2).count);
+  // The last part's last chunk ends where the payload does.
+  const int64_t chunks = schedule.num_items() / 4;
+  EXPECT_EQ(schedule.item(chunks - 1).receive.end(), kElements);
+  EXPECT_LE(schedule.item(chunks - 1).receive.count, kChunk);
+}
+
 TEST(RingScheduleTest, DependenciesPointBackwards) {
   const RingSchedule ring =
       RingSchedule::AllReduce({.rank = 0, .size = 4, .chunk = 10}, 80);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <random>
 
@@ -132,6 +134,32 @@ TEST(IndexedDatasetTest, ReadsDocumentsOfSeveralSequences) {
   EXPECT_EQ(data->DocumentBegin(1), 2);
   EXPECT_EQ(data->DocumentAt(5), 1);
   EXPECT_TRUE(VerifyDataset(dir / "d").ok());  // without a meta file
+}
+
+// Both files are mostly holes, which take no room on the disk.
+TEST(IndexedDatasetTest, PositionsGoBeyond32Bits) {
+  const TempDir dir;
+  constexpr int32_t kLong = 2'000'000'000;
+  constexpr int64_t kTokens = int64_t{3} * kLong + 1;
+  IndexFields fields = {.sequences = 4,
+                        .lengths = {kLong, kLong, kLong, 1},
+                        .offsets = {0, 2ll * kLong, 4ll * kLong, 6ll * kLong},
+                        .documents = {0, 1, 2, 3, 4}};
+  ASSERT_TRUE(WriteFileAtomically(dir / "d.idx", fields.Bytes()).ok());
+  ASSERT_TRUE(WriteFileAtomically(dir / "d.bin", "").ok());
+  std::filesystem::resize_file(dir / "d.bin", 2 * kTokens - 2);
+  std::ofstream(dir / "d.bin", std::ios::app | std::ios::binary) << "\x39\x30";
+
+  const auto data = IndexedDatasetReader::Open(dir / "d");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->num_tokens(), kTokens);
+  EXPECT_EQ(data->DocumentBegin(3), kTokens - 1);
+  EXPECT_EQ(data->DocumentAt(kTokens - 1), 3);
+  EXPECT_EQ(data->DocumentAt(kTokens - 2), 2);
+  int32_t last[2] = {-1, -1};
+  data->Read(kTokens - 2, absl::MakeSpan(last));
+  EXPECT_EQ(last[0], 0);
+  EXPECT_EQ(last[1], 12345);
 }
 
 TEST(IndexedDatasetTest, OpensAnEmptyDataset) {
