@@ -20,7 +20,7 @@ struct Constants {
         one_minus_beta1(1 - args.beta1),
         beta2(args.beta2),
         one_minus_beta2(1 - args.beta2),
-        decay(1 - args.lr * args.weight_decay),
+        minus_decay(-args.lr * args.weight_decay),
         step(-args.lr / (1 - std::pow(args.beta1, args.t))),
         v_correction(1 / (1 - std::pow(args.beta2, args.t))),
         eps(args.eps) {}
@@ -28,7 +28,9 @@ struct Constants {
   float gradient_scale;
   float beta1, one_minus_beta1;
   float beta2, one_minus_beta2;
-  float decay;
+  // Kept apart from the 1 that it is added to: 1 - lr wd, rounded to float32,
+  // would be wrong by a per cent where lr wd is a few millionths.
+  float minus_decay;
   float step;  // -lr, with the bias correction of m
   float v_correction;
   float eps;
@@ -50,7 +52,8 @@ void Update(const AdamWArgs& args, const Constants& with, int64_t begin,
                              hn::Mul(Set(with.one_minus_beta2), hn::Mul(g, g)));
     const Vec root = hn::Sqrt(hn::Mul(v, Set(with.v_correction)));
     const Vec direction = hn::Div(m, hn::Add(root, Set(with.eps)));
-    const Vec decayed = hn::Mul(Load(param + i, part), Set(with.decay));
+    const Vec old = Load(param + i, part);
+    const Vec decayed = hn::MulAdd(old, Set(with.minus_decay), old);
     const Vec p = hn::MulAdd(Set(with.step), direction, decayed);
     Store(m, m_row + i, part);
     Store(v, v_row + i, part);

@@ -88,6 +88,29 @@ TEST_F(AdamWTest, BiasCorrectionIsExactLateInTraining) {
   EXPECT_NEAR(param.Get(0), expected.param[0], 1e-7);
 }
 
+// One element's change is lost in its rounding, but not that of many.
+TEST_F(AdamWTest, SmallDecayIsUnbiased) {
+  const int64_t n = 100'000;
+  ForEachTarget([&] {
+    const HostTensor param = RandomTensor(DType::kFloat32, {n}, 1);
+    const HostTensor zeros(DType::kFloat32, {n});
+    const HostTensor m(DType::kFloat32, {n}), v(DType::kFloat32, {n});
+    const auto total = [&] {
+      double sum = 0;
+      for (const double p : param.values()) sum += std::abs(p);
+      return sum;
+    };
+    const double before = total();
+    AdamW(stream_, {.param = param,
+                    .m = m,
+                    .v = v,
+                    .gradient = zeros,
+                    .lr = 3.2e-5,
+                    .weight_decay = 0.1});
+    EXPECT_NEAR((before - total()) / before, 3.2e-6, 0.002 * 3.2e-6);
+  });
+}
+
 TEST_F(AdamWTest, RefusesBuffersOfDifferentSizes) {
   const HostTensor a(DType::kFloat32, {3}), b(DType::kFloat32, {4});
   EXPECT_DEATH(AdamW(stream_, {.param = a, .m = a, .v = b, .gradient = a}),
