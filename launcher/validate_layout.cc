@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "launcher/validate_rules.h"
 
 namespace cogdist {
@@ -20,9 +22,23 @@ void CheckBatch(const BatchConfig& batch, int64_t data_ranks, Faults& faults) {
   }
 }
 
+// With this many rows, the bytes of the widest layer's activations still fit 64
+// bits, so that the memory plan can say what is too much for the machine.
+void CheckTokensOfAPass(const RunConfig& config, Faults& faults) {
+  constexpr int64_t kMaxTokens = std::numeric_limits<int32_t>::max();
+  const int64_t micro = config.batch().micro_batch_size();
+  const int64_t seq_len = config.data().seq_len();
+  if (micro < 1 || seq_len < 1 || seq_len > kMaxTokens) return;
+  if (micro <= kMaxTokens / seq_len) return;
+  faults.Add("batch.micro_batch_size", micro, " sequences of ", seq_len,
+             " tokens are too many for one forward pass; use ",
+             kMaxTokens / seq_len, " or less");
+}
+
 }  // namespace
 
 void CheckLayout(const RunConfig& config, int64_t world_size, Faults& faults) {
+  CheckTokensOfAPass(config, faults);
   const ParallelConfig& parallel = config.parallel();
   if (parallel.tensor() < 1 || parallel.pipeline() < 1 ||
       parallel.context() < 1) {

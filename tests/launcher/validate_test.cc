@@ -139,6 +139,10 @@ TEST(ValidateTest, LayoutFaults) {
        "micro_batch_size: 3 does not divide the 8 sequences of a rank "
        "(global_batch_size 8 / 1 data-parallel ranks); use 2 or 4"},
       {{"batch.micro_batch_size=16"}, "; use 4", 2},
+      {{"batch.global_batch_size=1073741824",
+        "batch.micro_batch_size=1073741824"},
+       "micro_batch_size: 1073741824 sequences of 16 tokens are too many for "
+       "one forward pass; use 134217727 or less"},
       {{"parallel.tensor=2"},
        "parallel: 3 ranks cannot be shared out by tensor "
        "* pipeline * context = 2; start 2 or 4 ranks",
@@ -195,6 +199,9 @@ TEST(ValidateTest, WhatIsNotBuiltYetSaysSo) {
       {{"device=CUDA"},
        "device: CUDA: training on GPUs is not built yet; set "
        "device: CPU"},
+      {{"resilience.collective_timeout_seconds=30"},
+       "30: the watch over collectives is not built yet; set "
+       "resilience.collective_timeout_seconds: 600"},
       {{"checkpoint.every_steps=10"}, "set checkpoint.every_steps: 0"},
   });
 }
