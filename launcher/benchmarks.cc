@@ -1,5 +1,7 @@
 #include "launcher/benchmarks.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -135,6 +137,13 @@ void FillRandom(const RunConfig& config, int64_t index, Batch& batch) {
   }
 }
 
+// The most memory that the process has ever had resident, in bytes.
+int64_t PeakResidentBytes() {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * int64_t{1024};
+}
+
 std::string StepNotes(double seconds, const TrainingStep::Result& last,
                       const RankContext& context, const MemoryPlan& plan) {
   std::string notes = absl::StrFormat("%.4f s a step", seconds);
@@ -145,7 +154,7 @@ std::string StepNotes(double seconds, const TrainingStep::Result& last,
   const int64_t peak = context.device->memory().peak_bytes;
   absl::StrAppend(&notes, ", peak memory ", FormatBytes(peak), " (",
                   FormatPercent(static_cast<double>(peak) / plan.total()),
-                  " of the plan)");
+                  " of the plan), resident ", FormatBytes(PeakResidentBytes()));
   return notes;
 }
 
@@ -195,16 +204,18 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
 }
 
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
-    const RunConfig& config, RankContext& context, int64_t steps) {
-  COG_ASSIGN_OR_RETURN(const std::unique_ptr<TrainingStep> step,
-                       TrainingStep::Create(config, context));
+    const RunConfig& config, RankContext& context,
+    const StepBenchmarkOptions& options) {
+  COG_ASSIGN_OR_RETURN(
+      const std::unique_ptr<TrainingStep> step,
+      TrainingStep::Create(config, context, {.overlap = options.overlap}));
   InitializeParameters(step->runner().params(), *context.compute,
                        config.seed());
   COG_ASSIGN_OR_RETURN(const double peak, PeakFlops(config, context));
   constexpr int64_t kWarmUp = 2;
   std::vector<double> seconds;
   TrainingStep::Result result;
-  for (int64_t i = 1; i <= kWarmUp + steps; ++i) {
+  for (int64_t i = 1; i <= kWarmUp + options.steps; ++i) {
     const auto load = [&](int64_t micro_batch, Batch& batch) {
       FillRandom(config, micro_batch, batch);
       return absl::OkStatus();

@@ -31,10 +31,17 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkKernels();
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
     RankContext& context);
 
-// The median of `steps` whole training steps of `config` (resolved) on random
-// tokens, after a warm-up; no data is needed. Collective.
+struct StepBenchmarkOptions {
+  int64_t steps = 10;  // to time, after a warm-up
+  // false: gradients are reduced after the backward pass, for comparison.
+  bool overlap = true;
+};
+
+// The median of whole training steps of `config` (resolved) on random tokens;
+// no data is needed. Collective.
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
-    const RunConfig& config, RankContext& context, int64_t steps);
+    const RunConfig& config, RankContext& context,
+    const StepBenchmarkOptions& options);
 
 // A table with a header.
 std::string FormatBenchmarks(const std::vector<BenchmarkRow>& rows);

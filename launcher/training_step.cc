@@ -20,7 +20,8 @@ int64_t CommunicationBytes(int64_t ranks) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
-    const RunConfig& config, RankContext& context) {
+    const RunConfig& config, RankContext& context,
+    const GradSyncOptions& grad_sync) {
   COG_ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
                        ModelRunner::Create(config, ParamStore::Use::kTraining,
                                            *context.device, *context.compute));
@@ -30,10 +31,11 @@ absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
   context.communication->Workspace(
       CommunicationBytes(context.groups.replicas->size()));
   return std::unique_ptr<TrainingStep>(new TrainingStep(
-      config, context, std::move(runner), std::move(optimizer)));
+      config, context, grad_sync, std::move(runner), std::move(optimizer)));
 }
 
 TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
+                           const GradSyncOptions& grad_sync,
                            std::unique_ptr<ModelRunner> runner,
                            Optimizer optimizer)
     : config_(config),
@@ -42,7 +44,8 @@ TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
       grad_sync_({.params = runner_->params(),
                   .replicas = *context.groups.replicas,
                   .compute = *context.compute,
-                  .communication = *context.communication}),
+                  .communication = *context.communication},
+                 grad_sync),
       optimizer_(std::move(optimizer)) {}
 
 absl::StatusOr<MemoryPlan> TrainingStep::Plan(const RunConfig& config,

@@ -40,7 +40,8 @@ class TrainingStep {
   // Allocates the model; its weights are zero. `config` (resolved and valid)
   // and `context` outlive it.
   static absl::StatusOr<std::unique_ptr<TrainingStep>> Create(
-      const RunConfig& config, RankContext& context);
+      const RunConfig& config, RankContext& context,
+      const GradSyncOptions& grad_sync = {});
 
   // What one of `data_parallel` ranks would allocate.
   static absl::StatusOr<MemoryPlan> Plan(const RunConfig& config,
@@ -56,6 +57,7 @@ class TrainingStep {
 
  private:
   TrainingStep(const RunConfig& config, RankContext& context,
+               const GradSyncOptions& grad_sync,
                std::unique_ptr<ModelRunner> runner, Optimizer optimizer);
 
   // The gradient reduction starts on the way.

@@ -31,14 +31,15 @@ absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
   return RunAsRank(RunConfig(), check, body);
 }
 
-absl::StatusOr<ExitCode> RunSteps(const RunConfig& config, int64_t steps) {
+absl::StatusOr<ExitCode> RunSteps(const RunConfig& config,
+                                  const StepBenchmarkOptions& options) {
   const auto check = [&](int world_size) {
     return ValidateConfig(config,
                           {.world_size = world_size, .check_files = false});
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(const std::vector<BenchmarkRow> rows,
-                         BenchmarkSteps(config, context, steps));
+                         BenchmarkSteps(config, context, options));
     PrintOnRankZero(context, rows);
     return ExitCode::kDone;
   };
@@ -49,7 +50,7 @@ absl::StatusOr<ExitCode> RunBench(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const int64_t steps,
                        command.Integer("steps", 10, {.min = 1}));
   if (command.arguments().empty()) {
-    for (const absl::string_view flag : {"set", "steps"}) {
+    for (const absl::string_view flag : {"set", "steps", "no_overlap"}) {
       if (!command.Has(flag)) continue;
       return absl::InvalidArgumentError(
           absl::StrCat("--", flag,
@@ -61,7 +62,8 @@ absl::StatusOr<ExitCode> RunBench(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(
       const RunConfig config,
       LoadRunConfig(command.arguments()[0], command.All("set")));
-  return RunSteps(config, steps);
+  return RunSteps(config,
+                  {.steps = steps, .overlap = !command.Has("no_overlap")});
 }
 
 }  // namespace
@@ -82,6 +84,9 @@ Command BenchCommand() {
               {.name = "steps",
                .value = "N",
                .help = "Steps to time (10), after two to warm up."},
+              {.name = "no_overlap",
+               .help = "Reduce gradients after the backward pass, not during "
+                       "it, to see what hiding the reduction gains."},
           },
       .notes =
           "Shares are of the rate of 1024-cubed matrix products in the same "
