@@ -21,6 +21,11 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   }
 }
 
+absl::Status WhileRunning(const absl::Status& status) {
+  if (ExitCodeOf(status) != ExitCode::kBadInput) return status;
+  return absl::AbortedError(status.message());
+}
+
 ExitCode ReportError(const absl::Status& status, std::ostream& err) {
   if (!status.ok()) {
     err << "cogdist: error: " << status.message() << std::endl;

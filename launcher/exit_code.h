@@ -28,6 +28,10 @@ enum class ExitCode : int {
 // AlreadyExists, PermissionDenied, Unimplemented); kFailed for the rest.
 ExitCode ExitCodeOf(const absl::Status& status);
 
+// An error of work that has begun: kFailed, whatever kind of error it is. OK
+// stays OK.
+absl::Status WhileRunning(const absl::Status& status);
+
 // Prints "cogdist: error: MESSAGE" to `err` unless `status` is OK, and returns
 // its exit code.
 ExitCode ReportError(const absl::Status& status, std::ostream& err);

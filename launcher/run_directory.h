@@ -52,7 +52,7 @@ class RunDirectory {
   // At least one checkpoint was completed here: a folder step_N.
   bool HasCheckpoint() const;
   // OK unless Create() would refuse the directory for what it holds. Writes
-  // nothing: dry runs call it.
+  // nothing.
   absl::Status CheckContinuable() const;
 
   // Rank 0: moves a run that is here into a new folder old_N (N from 1) inside

@@ -57,8 +57,7 @@ absl::Status RunReporter::Step(const StepReport& report) {
   last_step_ = report.step;
   skipped_ += report.skipped;
   if (!report.skipped) loss_ = report.loss;
-  if (report.step % config_.logging().log_every_steps() != 0 &&
-      report.step != config_.train_steps()) {
+  if (report.step % config_.logging().log_every_steps() != 0 && !report.last) {
     return absl::OkStatus();
   }
   const StepRecord record = Record(report);

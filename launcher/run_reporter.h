@@ -26,6 +26,7 @@ namespace cogdist {
 // One update, as the trainer knows it.
 struct StepReport {
   int64_t step = 0;
+  bool last = false;   // the run ends with it
   double seconds = 0;  // wall time of the step
   double loss = 0;     // mean over the global batch
   double grad_norm = 0;
@@ -57,7 +58,7 @@ class RunReporter {
   // A line on the terminal, above the progress line.
   void Print(absl::string_view line) { progress_.Print(line); }
 
-  // The summary at the end. `stopped_by`: see StopRequest::reason().
+  // The summary at the end. `stopped_by`: see EndSummary.
   void End(absl::string_view stopped_by, absl::string_view weights_path);
 
  private:

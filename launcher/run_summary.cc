@@ -72,7 +72,7 @@ std::string FormatStart(const StartSummary& summary) {
           absl::StrCat(summary.model, "; ",
                        FormatCount(static_cast<double>(summary.parameters)),
                        " parameters, ", FormatCount(summary.flops_per_token),
-                       "FLOP a token"));
+                       " FLOP a token"));
   AddLine(text, "layout", summary.layout);
   AddLine(text, "batch", BatchText(summary));
   AddLine(text, "steps", StepsText(summary));
@@ -84,11 +84,17 @@ std::string FormatStart(const StartSummary& summary) {
 }
 
 std::string FormatEnd(const EndSummary& summary) {
-  std::string text = summary.stopped_by.empty()
-                         ? absl::StrFormat("done: %d steps", summary.step)
-                         : absl::StrFormat("stopped by %s after step %d of %d",
-                                           summary.stopped_by, summary.step,
-                                           summary.train_steps);
+  std::string text;
+  if (!summary.stopped_by.empty()) {
+    text =
+        absl::StrFormat("stopped by %s after step %d of %d", summary.stopped_by,
+                        summary.step, summary.train_steps);
+  } else if (summary.step < summary.train_steps) {  // --steps
+    text = absl::StrFormat("done: %d steps of %d", summary.step,
+                           summary.train_steps);
+  } else {
+    text = absl::StrFormat("done: %d steps", summary.step);
+  }
   absl::StrAppend(&text, ", ", FormatCount(static_cast<double>(summary.tokens)),
                   " tokens in ", FormatDuration(summary.seconds), " (",
                   FormatPercent(summary.step_time / summary.seconds),

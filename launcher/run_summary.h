@@ -37,8 +37,9 @@ struct StartSummary {
 std::string FormatStart(const StartSummary& summary);
 
 struct EndSummary {
-  std::string stopped_by;  // StopRequest::reason(); empty: ran to its end
-  int64_t step = 0;        // updates done in the whole run
+  // E.g. "SIGTERM"; empty: it did all the steps that it was asked for.
+  std::string stopped_by;
+  int64_t step = 0;  // updates done in the whole run
   int64_t train_steps = 0;
   int64_t tokens = 0;    // trained on by this process and its peers
   double seconds = 0;    // from the start of the program to now

@@ -54,32 +54,41 @@ absl::StatusOr<Trainer::End> Trainer::Run(const StopRequest& stop,
                                           int64_t last_step,
                                           RunReporter* reporter) {
   for (int64_t step = 1; step <= last_step; ++step) {
-    COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
-                         Step(step, stop, reporter));
-    if (consecutive_skips_ >= config_.resilience().max_consecutive_skips()) {
-      return End::kGaveUp;
-    }
-    if (result.stop_requested && step < last_step) return End::kStopped;
+    const bool last = step == last_step;
+    COG_ASSIGN_OR_RETURN(const std::optional<End> end,
+                         Step(step, last, stop, reporter));
+    if (end.has_value()) return *end;
   }
   return End::kTrained;
 }
 
-absl::StatusOr<TrainingStep::Result> Trainer::Step(int64_t step,
-                                                   const StopRequest& stop,
-                                                   RunReporter* reporter) {
+absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(
+    int64_t step, bool last, const StopRequest& stop, RunReporter* reporter) {
   const auto load = [&](int64_t micro_batch, Batch& batch) {
     return loader_.Load(step, micro_batch, batch);
   };
   COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
                        step_->Run(step, load, stop.requested()));
   consecutive_skips_ = result.update.skipped ? consecutive_skips_ + 1 : 0;
+  const std::optional<End> end = EndAfter(result, last);
   COG_RETURN_IF_ERROR(MeasurePeakFlops(reporter));
-  COG_RETURN_IF_ERROR(Report(step, result, reporter));
-  COG_RETURN_IF_ERROR(EvaluateIfDue(step, reporter));
-  return result;
+  COG_RETURN_IF_ERROR(Report(step, end.has_value(), result, reporter));
+  COG_RETURN_IF_ERROR(EvaluateIfDue(step, end, reporter));
+  return end;
 }
 
-absl::Status Trainer::Report(int64_t step, const TrainingStep::Result& result,
+std::optional<Trainer::End> Trainer::EndAfter(
+    const TrainingStep::Result& result, bool last) const {
+  if (consecutive_skips_ >= config_.resilience().max_consecutive_skips()) {
+    return End::kGaveUp;
+  }
+  if (last) return End::kTrained;
+  if (result.stop_requested) return End::kStopped;
+  return std::nullopt;
+}
+
+absl::Status Trainer::Report(int64_t step, bool last,
+                             const TrainingStep::Result& result,
                              RunReporter* reporter) {
   if (reporter == nullptr) return absl::OkStatus();
   const Optimizer::Result& update = result.update;
@@ -90,6 +99,7 @@ absl::Status Trainer::Report(int64_t step, const TrainingStep::Result& result,
   }
   return reporter->Step(
       {.step = step,
+       .last = last,
        .seconds = result.seconds,
        .loss = result.loss,
        .grad_norm = update.grad_norm,
@@ -99,12 +109,13 @@ absl::Status Trainer::Report(int64_t step, const TrainingStep::Result& result,
        .peak_memory_bytes = context_.device->memory().peak_bytes});
 }
 
-absl::Status Trainer::EvaluateIfDue(int64_t step, RunReporter* reporter) {
+absl::Status Trainer::EvaluateIfDue(int64_t step, std::optional<End> end,
+                                    RunReporter* reporter) {
   const int64_t every = config_.evaluation().every_steps();
   if (!evaluator_.has_value() || every == 0) return absl::OkStatus();
-  if (step % every != 0 && step != config_.train_steps()) {
-    return absl::OkStatus();
-  }
+  // Who asks for a stop does not wait for an evaluation.
+  const bool due = end.has_value() ? *end == End::kTrained : step % every == 0;
+  if (!due) return absl::OkStatus();
   COG_ASSIGN_OR_RETURN(const EvaluationResult result,
                        evaluator_->Run(step_->runner(), context_,
                                        config_.evaluation().batches()));

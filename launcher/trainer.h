@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "launcher/evaluator.h"
 #include "launcher/run_reporter.h"
 #include "launcher/stop_request.h"
@@ -33,7 +34,7 @@ class Trainer {
 
   // Trains up to step `last_step`, or until a stop is requested on any rank, or
   // too many steps in a row are skipped. `reporter`: rank 0's, else null.
-  // Collective.
+  // Collective; an error leaves the other ranks waiting.
   absl::StatusOr<End> Run(const StopRequest& stop, int64_t last_step,
                           RunReporter* reporter);
 
@@ -47,12 +48,21 @@ class Trainer {
   Trainer(const RunConfig& config, RankContext& context, BatchLoader loader,
           std::unique_ptr<TrainingStep> step);
 
-  absl::StatusOr<TrainingStep::Result> Step(int64_t step,
-                                            const StopRequest& stop,
-                                            RunReporter* reporter);
-  absl::Status Report(int64_t step, const TrainingStep::Result& result,
+  // How the run ends with this step, none if it goes on. `last`: it is the one
+  // to train up to.
+  absl::StatusOr<std::optional<End>> Step(int64_t step, bool last,
+                                          const StopRequest& stop,
+                                          RunReporter* reporter);
+  // The same on every rank.
+  std::optional<End> EndAfter(const TrainingStep::Result& result,
+                              bool last) const;
+  absl::Status Report(int64_t step, bool last,
+                      const TrainingStep::Result& result,
                       RunReporter* reporter);
-  absl::Status EvaluateIfDue(int64_t step, RunReporter* reporter);
+  // Every evaluation.every_steps, and where training ends by itself.
+  absl::Status EvaluateIfDue(int64_t step, std::optional<End> end,
+                             RunReporter* reporter);
+  // Once, after the first step, so that it delays no start.
   absl::Status MeasurePeakFlops(RunReporter* reporter);
 
   const RunConfig& config_;

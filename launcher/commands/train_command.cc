@@ -21,12 +21,6 @@
 namespace cogdist {
 namespace {
 
-RunLayout LayoutOf(const RankContext& context) {
-  return {.ranks = context.world_size(),
-          .data_parallel = context.groups.data->size(),
-          .threads = context.placement.num_threads};
-}
-
 struct TrainOptions {
   RunConfig config;
   int64_t last_step = 0;
@@ -71,8 +65,14 @@ absl::Status Check(const TrainOptions& options, int world_size) {
   const int64_t ranks =
       options.planned_ranks > 0 ? options.planned_ranks : world_size;
   COG_RETURN_IF_ERROR(ValidateConfig(options.config, {.world_size = ranks}));
-  if (options.move_aside) return absl::OkStatus();
+  if (options.move_aside || options.dry_run) return absl::OkStatus();
   return RunDirectory(options.config.run_dir()).CheckContinuable();
+}
+
+RunLayout LayoutOf(const RankContext& context) {
+  return {.ranks = context.world_size(),
+          .data_parallel = context.groups.data->size(),
+          .threads = context.placement.num_threads};
 }
 
 // What --dry_run shows: the plan for --ranks ranks, or for those of this job.
@@ -134,22 +134,36 @@ absl::StatusOr<RankLog> OpenLog(const RunConfig& config,
   return log;
 }
 
-void LogEnd(Trainer::End end, const RunConfig& config, const StopRequest& stop,
-            RankLog& log) {
+// What ended the run before its last step; empty: nothing.
+std::string StoppedBy(Trainer::End end, const RunConfig& config,
+                      const StopRequest& stop) {
+  switch (end) {
+    case Trainer::End::kTrained:
+      return "";
+    case Trainer::End::kStopped:
+      return stop.requested() ? stop.reason() : "a request to another rank";
+    case Trainer::End::kGaveUp:
+      return absl::StrCat(config.resilience().max_consecutive_skips(),
+                          " steps in a row whose loss or gradient norm is not "
+                          "finite");
+  }
+  return "";
+}
+
+void LogEnd(Trainer::End end, absl::string_view stopped_by, RankLog& log) {
   switch (end) {
     case Trainer::End::kTrained:
       log.Info("trained to the end");
       return;
     case Trainer::End::kStopped:
       log.Warning(absl::StrCat(
-          "stopped by ", stop.requested() ? stop.reason() : "another rank",
+          "stopped by ", stopped_by,
           "; the weights were written, but this run cannot be resumed"));
       return;
     case Trainer::End::kGaveUp:
-      log.Error(absl::StrCat(
-          config.resilience().max_consecutive_skips(),
-          " steps in a row had a loss or gradient norm that is not finite; "
-          "lower lr_schedule.peak_lr or look at the data"));
+      log.Error(
+          absl::StrCat("stopped by ", stopped_by,
+                       "; lower lr_schedule.peak_lr or look at the data"));
       return;
   }
 }
@@ -165,15 +179,17 @@ absl::StatusOr<ExitCode> Train(const TrainOptions& options,
     reporter->Start(LayoutOf(context), trainer.memory_plan());
   }
   COG_ASSIGN_OR_RETURN(RankLog log, OpenLog(config, context));
-  COG_ASSIGN_OR_RETURN(const Trainer::End end,
-                       trainer.Run(stop, options.last_step, reporter.get()));
+  const absl::StatusOr<Trainer::End> end =
+      trainer.Run(stop, options.last_step, reporter.get());
+  COG_RETURN_IF_ERROR(WhileRunning(end.status()));
+  const std::string stopped_by = StoppedBy(*end, config, stop);
   if (reporter != nullptr) {
     const std::string weights = RunDirectory(config.run_dir()).weights_path();
-    COG_RETURN_IF_ERROR(trainer.SaveWeights(weights));
-    reporter->End(end == Trainer::End::kStopped ? stop.reason() : "", weights);
+    COG_RETURN_IF_ERROR(WhileRunning(trainer.SaveWeights(weights)));
+    reporter->End(stopped_by, weights);
   }
-  LogEnd(end, config, stop, log);
-  return ExitCodeFor(end);
+  LogEnd(*end, stopped_by, log);
+  return ExitCodeFor(*end);
 }
 
 absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
@@ -200,6 +216,7 @@ absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
 }
 
 }  // namespace
+
 Command TrainCommand() {
   return {
       .name = "train",

@@ -231,6 +231,53 @@ TEST_F(ProgramTest, ADryRunPlansAndWritesNothing) {
   EXPECT_FALSE(Exists("run"));
 }
 
+TEST_F(ProgramTest, TheLastOfSomeStepsIsWrittenAndEvaluated) {
+  const std::string run = "config.pbtxt --set logging.log_every_steps=7 ";
+  const ProcessResult ended = Run(run + "--steps 3");
+  ASSERT_EQ(ended.exit_code, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("done: 3 steps of 20"));
+  const std::vector<Json> metrics = Metrics();
+  ASSERT_EQ(metrics.size(), 2);
+  EXPECT_EQ(metrics[0]["step"], 3);
+  EXPECT_TRUE(metrics[0].contains("loss"));
+  EXPECT_EQ(metrics[1]["step"], 3);
+  EXPECT_TRUE(metrics[1].contains("validation_loss"));
+  // What can be planned does not depend on what the run directory holds.
+  EXPECT_EQ(Run(run + "--dry_run").exit_code, 0);
+  EXPECT_EQ(Run(run).exit_code, 2);
+}
+
+// A request to one rank stops all, and the summary of rank 0 says so.
+TEST_F(ProgramTest, AnyRankCanBeAskedToStop) {
+  std::ofstream(dir_ / "rank.sh")
+      << COGDIST_BINARY << " config.pbtxt --set train_steps=100000000 &\n"
+      << "[ $OMPI_COMM_WORLD_RANK = 0 ] || { sleep 2; kill -TERM $!; }\n"
+      << "wait $!\n";
+  const ProcessResult stopped = RunShell(
+      "mpirun --allow-run-as-root --oversubscribe --bind-to none -np 2 bash "
+      "rank.sh",
+      dir_.path());
+  EXPECT_EQ(stopped.exit_code, 1) << stopped.output;
+  EXPECT_THAT(stopped.output, HasSubstr("stopped by a request to another rank "
+                                        "after step"));
+}
+
+// Foreign data has no meta file, so a wrong id is met while training: the
+// configuration was good, and the exit code says that the run failed.
+TEST_F(ProgramTest, AWrongTokenInForeignDataFailsTheRun) {
+  std::filesystem::remove(dir_ / "text_train.meta.json");
+  for (const int ranks : {1, 2}) {
+    const ProcessResult run = MpiRun(
+        ranks,
+        "config.pbtxt --resume none --set model.cogformer.vocab_size=256 --set "
+        "data.eos_token_id=[] --set tokenizer=[] --set data.validation=[] "
+        "--set evaluation.every_steps=0");
+    EXPECT_EQ(run.exit_code, 1) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("text_train.bin: token id 256 in "
+                                      "document"));
+  }
+}
+
 TEST_F(ProgramTest, BenchMeasuresStepsWithoutData) {
   const ProcessResult run =
       Run("bench config.pbtxt --steps 2 --set data.train.0.prefix=none");

@@ -29,7 +29,7 @@ TEST(RunSummaryTest, Start) {
       FormatStart(Start()),
       "cogdist: quickstart\n"
       "  model:         Cogformer, 8 layers, hidden 256; 5.12M parameters, "
-      "31.5MFLOP a token\n"
+      "31.5M FLOP a token\n"
       "  layout:        2 ranks: data 2\n"
       "  batch:         16 sequences of 256 tokens = 4 micro x 2 "
       "accumulation x 2 data\n"
