@@ -14,7 +14,7 @@ constexpr size_t kColumns = 80;
 constexpr size_t kWidestName = 26;
 
 // What is described, and its description.
-using Row = std::pair<std::string, absl::string_view>;
+using Row = std::pair<std::string, std::string>;
 
 // Words of `text`, filled to kColumns; lines after the first are indented.
 std::string Wrap(absl::string_view text, size_t indent) {
@@ -74,7 +74,10 @@ std::string Usage(const Flag& flag) {
 std::string ProgramHelp(const Program& program) {
   std::vector<Row> commands;
   for (const Command& command : program.commands) {
-    commands.emplace_back(command.name, command.summary);
+    commands.emplace_back(
+        command.name,
+        absl::StrCat(command.summary,
+                     command.run == nullptr ? " (not built yet)" : ""));
   }
   return absl::StrCat(program.name, ": ", program.summary, "\n\nUsage:\n  ",
                       program.name, " COMMAND ...\n  ", program.name,
@@ -89,13 +92,11 @@ std::string CommandHelp(const Program& program, const Command& command) {
     absl::StrAppend(&usage, " ", Usage(argument));
     arguments.emplace_back(argument.name, argument.help);
   }
-  std::vector<std::string> repeatable_help;
-  repeatable_help.reserve(command.flags.size());  // rows keep views of them
   std::vector<Row> flags;
   for (const Flag& flag : command.flags) {
-    repeatable_help.push_back(
+    flags.emplace_back(
+        Usage(flag),
         absl::StrCat(flag.help, flag.repeatable ? " May be repeated." : ""));
-    flags.emplace_back(Usage(flag), repeatable_help.back());
   }
   flags.emplace_back("--help", "Show this text.");
   const std::string unbuilt =

@@ -1,9 +1,10 @@
 #include "launcher/inference.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "launcher/config.h"
 #include "launcher/run_directory.h"
-#include "launcher/validate.h"
 #include "parallel/weights.h"
 #include "runtime/file.h"
 #include "runtime/status_macros.h"
@@ -13,8 +14,8 @@ namespace cogdist {
 absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(RunConfig config, LoadRunConfig(command.arguments()[0],
                                                        command.All("set")));
-  COG_RETURN_IF_ERROR(ValidateConfig(
-      config, {.purpose = ValidateOptions::Purpose::kInference}));
+  const std::string tokenizer = RunDirectory(config.run_dir()).tokenizer_path();
+  if (FileExists(tokenizer)) config.set_tokenizer(tokenizer);
   return config;
 }
 
@@ -30,18 +31,6 @@ absl::Status LoadTrainedWeights(const RunConfig& config,
                      "with --checkpoint"));
   }
   return LoadWeights(path, params, stream);
-}
-
-absl::StatusOr<std::unique_ptr<Tokenizer>> LoadRunTokenizer(
-    const RunConfig& config) {
-  const std::string copy = RunDirectory(config.run_dir()).tokenizer_path();
-  if (FileExists(copy)) return LoadTokenizer(copy);
-  if (!config.has_tokenizer()) {
-    return absl::InvalidArgumentError(
-        "tokenizer: not set; name the tokenizer.json that the training data "
-        "was made with, or `bytes`");
-  }
-  return LoadTokenizer(config.tokenizer());
 }
 
 }  // namespace cogdist

@@ -1,24 +1,21 @@
-// What `eval` and `generate` have in common: the weights and the tokenizer that
-// belong to a configuration.
+// What `eval` and `generate` have in common: a configuration with the tokenizer
+// and the weights that its run has left.
 
 #ifndef COGDIST_LAUNCHER_INFERENCE_H_
 #define COGDIST_LAUNCHER_INFERENCE_H_
 
-#include <memory>
-#include <string>
-
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "launcher/command_line.h"
 #include "parallel/param_store.h"
 #include "proto/run_config.pb.h"
-#include "runtime/data/tokenizer.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
 
-// The configuration in the command's first argument under its --set flags,
-// checked for inference.
+// The configuration in the command's first argument under its --set flags, with
+// the run directory's copy of the tokenizer where there is one. Not validated.
 absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command);
 
 // Fills `params` from `checkpoint`, or where that is empty from the final
@@ -26,10 +23,6 @@ absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command);
 absl::Status LoadTrainedWeights(const RunConfig& config,
                                 absl::string_view checkpoint,
                                 ParamStore& params, Stream& stream);
-
-// The run directory's copy of the tokenizer, or else the configuration's.
-absl::StatusOr<std::unique_ptr<Tokenizer>> LoadRunTokenizer(
-    const RunConfig& config);
 
 }  // namespace cogdist
 

@@ -58,7 +58,7 @@ absl::Status Agree(Communicator& communicator, const absl::Status& mine) {
 
 absl::StatusOr<ExitCode> RunAsRank(
     const RunConfig& config,
-    absl::FunctionRef<absl::Status(int world_size)> check,
+    absl::FunctionRef<absl::Status(const Placement&)> check,
     absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body) {
   COG_ASSIGN_OR_RETURN(Bootstrap bootstrap, Bootstrap::Start());
   const int rank = bootstrap.placement().rank;
@@ -67,8 +67,7 @@ absl::StatusOr<ExitCode> RunAsRank(
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> world,
                        bootstrap.CreateWorld(*device));
 
-  const absl::Status checked =
-      Agree(*world, check(bootstrap.placement().world_size));
+  const absl::Status checked = Agree(*world, check(bootstrap.placement()));
   if (!checked.ok()) {
     world.reset();
     bootstrap.Finish();

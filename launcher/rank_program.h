@@ -20,14 +20,14 @@ namespace cogdist {
 absl::Status Agree(Communicator& communicator, const absl::Status& mine);
 
 // Joins the job that this process was started in, or a job of one rank; calls
-// `check` with the number of ranks, then, if it is OK on all ranks, `body`.
+// `check`, then, if it is OK on all ranks, `body`.
 //
 // An error of `check` is returned on rank 0; other ranks return its exit code,
 // so that it is printed once. An error of `body` after which other ranks may be
 // waiting is printed here and ends the whole job with its exit code.
 absl::StatusOr<ExitCode> RunAsRank(
     const RunConfig& config,
-    absl::FunctionRef<absl::Status(int world_size)> check,
+    absl::FunctionRef<absl::Status(const Placement&)> check,
     absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body);
 
 }  // namespace cogdist

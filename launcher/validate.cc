@@ -15,9 +15,9 @@ absl::Status ValidateConfig(const RunConfig& config,
   if (training) {
     CheckLayout(config, options.world_size, faults);
     CheckSchedule(config, faults);
-    CheckData(config, faults);
   }
-  if (options.check_files) CheckFiles(config, training, faults);
+  CheckData(config, training, faults);
+  if (options.check_files) CheckFiles(config, options.purpose, faults);
   return faults.ToStatus();
 }
 

@@ -15,9 +15,11 @@ struct ValidateOptions {
   enum class Purpose {
     // `train`: everything is checked.
     kTraining,
-    // `eval`, `generate`: ranges, model and tokenizer; a configuration whose
-    // training data is gone can still be used.
-    kInference,
+    // `eval`: ranges, model, tokenizer and validation data; a configuration
+    // whose training data is gone can still be used.
+    kEvaluation,
+    // `generate`: ranges, model and tokenizer.
+    kGeneration,
   };
 
   // Ranks of the run.

@@ -17,25 +17,30 @@ void CheckEndOfDocument(const DataConfig& data, int64_t vocab_size,
   }
 }
 
-}  // namespace
-
-void CheckData(const RunConfig& config, Faults& faults) {
-  const DataConfig& data = config.data();
-  const CogformerConfig& model = config.model().cogformer();
-  if (data.train_size() == 0) {
+void CheckDatasets(const RunConfig& config, Faults& faults) {
+  if (config.data().train_size() == 0) {
     faults.Add("data.train",
                "is missing; set data { train { prefix: \"...\" } }");
   }
+  const int64_t every = config.evaluation().every_steps();
+  if (every > 0 && config.data().validation_size() == 0) {
+    faults.Add("evaluation.every_steps", every,
+               " needs data.validation; set it, or every_steps: 0");
+  }
+}
+
+}  // namespace
+
+void CheckData(const RunConfig& config, bool training, Faults& faults) {
+  const DataConfig& data = config.data();
+  const CogformerConfig& model = config.model().cogformer();
+  if (training) CheckDatasets(config, faults);
   if (model.max_seq_len() > 0 && data.seq_len() > model.max_seq_len()) {
     faults.Add("data.seq_len", data.seq_len(),
                " is longer than model.cogformer.max_seq_len; use ",
                model.max_seq_len());
   }
   CheckEndOfDocument(data, model.vocab_size(), faults);
-  if (config.evaluation().every_steps() > 0 && data.validation_size() == 0) {
-    faults.Add("evaluation.every_steps", config.evaluation().every_steps(),
-               " needs data.validation; set it, or every_steps: 0");
-  }
 }
 
 }  // namespace cogdist

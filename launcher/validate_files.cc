@@ -11,10 +11,12 @@
 namespace cogdist {
 namespace {
 
+using Purpose = ValidateOptions::Purpose;
+
 // A dataset's tokenizer as its meta file names it, empty if that is not known
 // or the dataset is faulty.
 std::string CheckDatasetFiles(const std::string& path,
-                              const std::string& prefix,
+                              const std::string& prefix, int64_t min_tokens,
                               const RunConfig& config, Faults& faults) {
   if (prefix.empty()) return "";  // reported as missing
   if (absl::EndsWith(prefix, ".bin") || absl::EndsWith(prefix, ".idx")) {
@@ -31,7 +33,7 @@ std::string CheckDatasetFiles(const std::string& path,
   const DataConfig& data = config.data();
   const bool needs_eos = data.document_mask() && data.has_eos_token_id();
   const absl::StatusOr<std::string> tokenizer = CheckDataset(
-      *dataset, {.min_tokens = data.seq_len() + 1,
+      *dataset, {.min_tokens = min_tokens,
                  .vocab_size = config.model().cogformer().vocab_size(),
                  .eos_token_id = needs_eos ? data.eos_token_id() : -1});
   if (tokenizer.ok()) return *tokenizer;
@@ -50,13 +52,15 @@ class DatasetsCheck {
         tokenizer_(tokenizer),
         made_with_(config.tokenizer()) {}
 
+  // `min_tokens`: what each of the `sets` must have.
   void Check(absl::string_view list,
-             const google::protobuf::RepeatedPtrField<DatasetConfig>& sets) {
+             const google::protobuf::RepeatedPtrField<DatasetConfig>& sets,
+             int64_t min_tokens) {
     for (int i = 0; i < sets.size(); ++i) {
       const std::string path = absl::StrCat("data.", list, ".", i, ".prefix");
       const std::string& prefix = sets[i].prefix();
       const std::string tokenizer =
-          CheckDatasetFiles(path, prefix, config_, faults_);
+          CheckDatasetFiles(path, prefix, min_tokens, config_, faults_);
       if (tokenizer.empty()) continue;
       if (!tokenizer_.empty() && tokenizer != tokenizer_) {
         faults_.Add(path, prefix, " was made with another tokenizer than ",
@@ -104,13 +108,16 @@ void CheckInitialWeights(const RunConfig& config, Faults& faults) {
 
 }  // namespace
 
-void CheckFiles(const RunConfig& config, bool training, Faults& faults) {
+void CheckFiles(const RunConfig& config, Purpose purpose, Faults& faults) {
   const std::string tokenizer = CheckTokenizer(config, faults);
-  if (!training) return;
+  if (purpose == Purpose::kGeneration) return;
   DatasetsCheck datasets(config, tokenizer, faults);
-  datasets.Check("train", config.data().train());
-  datasets.Check("validation", config.data().validation());
-  CheckInitialWeights(config, faults);
+  if (purpose == Purpose::kTraining) {
+    datasets.Check("train", config.data().train(), config.data().seq_len() + 1);
+    CheckInitialWeights(config, faults);
+  }
+  // One token and its successor: a window may be filled in part.
+  datasets.Check("validation", config.data().validation(), /*min_tokens=*/2);
 }
 
 }  // namespace cogdist

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "launcher/faults.h"
+#include "launcher/validate.h"
 #include "proto/run_config.pb.h"
 
 namespace cogdist {
@@ -28,12 +29,14 @@ void CheckLayout(const RunConfig& config, int64_t world_size, Faults& faults);
 // Learning rate, warm-up, decay and cooldown against each other.
 void CheckSchedule(const RunConfig& config, Faults& faults);
 
-// Datasets, sequence length, end-of-document token, validation.
-void CheckData(const RunConfig& config, Faults& faults);
+// Sequence length, end-of-document token; for training also what datasets there
+// are.
+void CheckData(const RunConfig& config, bool training, Faults& faults);
 
-// The files that the configuration names: there, whole, and fitting the model.
-// initial weights, too, not only the tokenizer.
-void CheckFiles(const RunConfig& config, bool training, Faults& faults);
+// The files that `purpose` needs: there, whole, and fitting the model and each
+// other.
+void CheckFiles(const RunConfig& config, ValidateOptions::Purpose purpose,
+                Faults& faults);
 
 }  // namespace cogdist
 

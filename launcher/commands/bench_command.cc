@@ -5,6 +5,7 @@
 #include "launcher/benchmarks.h"
 #include "launcher/commands/commands.h"
 #include "launcher/config.h"
+#include "launcher/memory_check.h"
 #include "launcher/rank_program.h"
 #include "launcher/validate.h"
 #include "runtime/status_macros.h"
@@ -19,7 +20,7 @@ void PrintOnRankZero(const RankContext& context,
 }
 
 absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
-  const auto check = [](int) { return absl::OkStatus(); };
+  const auto check = [](const Placement&) { return absl::OkStatus(); };
   const auto body = [](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(std::vector<BenchmarkRow> rows, BenchmarkKernels());
     COG_ASSIGN_OR_RETURN(const std::vector<BenchmarkRow> collectives,
@@ -33,9 +34,10 @@ absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
 
 absl::StatusOr<ExitCode> RunSteps(const RunConfig& config,
                                   const StepBenchmarkOptions& options) {
-  const auto check = [&](int world_size) {
-    return ValidateConfig(config,
-                          {.world_size = world_size, .check_files = false});
+  const auto check = [&](const Placement& placement) -> absl::Status {
+    COG_RETURN_IF_ERROR(ValidateConfig(
+        config, {.world_size = placement.world_size, .check_files = false}));
+    return CheckMemory(config, placement, AvailableMemoryBytes());
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(const std::vector<BenchmarkRow> rows,

@@ -33,6 +33,14 @@ inline constexpr Flag kSetFlag = {
         "into a list, the index after the last appends, PATH=[] clears.",
     .repeatable = true};
 
+// Shared by the commands that use a trained model.
+inline constexpr Flag kCheckpointFlag = {
+    .name = "checkpoint",
+    .value = "PATH",
+    .help =
+        "A safetensors file, or a folder of them; the final weights in the "
+        "run directory by default."};
+
 }  // namespace cogdist
 
 #endif  // COGDIST_LAUNCHER_COMMANDS_COMMANDS_H_

@@ -1,31 +1,32 @@
 #include <iostream>
-#include <limits>
-#include <vector>
+#include <memory>
+#include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "launcher/commands/commands.h"
 #include "launcher/evaluator.h"
 #include "launcher/inference.h"
 #include "launcher/metrics_log.h"
 #include "launcher/rank_program.h"
+#include "launcher/validate.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
 namespace {
 
-absl::StatusOr<std::vector<DatasetSource>> DatasetsOf(
-    const ParsedCommand& command, const RunConfig& config) {
-  std::vector<DatasetSource> datasets;
+// The configuration, with what is to be evaluated as data.validation.
+absl::StatusOr<RunConfig> LoadConfig(const ParsedCommand& command) {
+  COG_ASSIGN_OR_RETURN(RunConfig config, LoadInferenceConfig(command));
+  DataConfig& data = *config.mutable_data();
+  if (command.Has("data")) data.clear_validation();
   for (const std::string& prefix : command.All("data")) {
-    datasets.push_back({.prefix = prefix});
+    data.add_validation()->set_prefix(prefix);
   }
-  if (datasets.empty()) datasets = SourcesOf(config.data().validation());
-  if (datasets.empty()) {
+  if (data.validation().empty()) {
     return absl::InvalidArgumentError(
         "data.validation: not set; name a dataset there or with --data");
   }
-  return datasets;
+  return config;
 }
 
 void Print(const EvaluationResult& result) {
@@ -38,18 +39,19 @@ void Print(const EvaluationResult& result) {
 }
 
 absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
-  COG_ASSIGN_OR_RETURN(RunConfig config, LoadInferenceConfig(command));
-  // A fit batch for any number of ranks: evaluation does not depend on it.
-  const int64_t rows = config.batch().micro_batch_size();
-  std::vector<DatasetSource> datasets;
-  const auto check = [&](int world_size) -> absl::Status {
-    config.mutable_batch()->set_global_batch_size(rows * world_size);
-    COG_ASSIGN_OR_RETURN(datasets, DatasetsOf(command, config));
-    return absl::OkStatus();
+  COG_ASSIGN_OR_RETURN(RunConfig config, LoadConfig(command));
+  const auto check = [&](const Placement& placement) {
+    // A fit batch for any number of ranks: evaluation does not depend on it.
+    config.mutable_batch()->set_global_batch_size(
+        config.batch().micro_batch_size() * placement.world_size);
+    return ValidateConfig(config,
+                          {.purpose = ValidateOptions::Purpose::kEvaluation});
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
-    COG_ASSIGN_OR_RETURN(Evaluator evaluator,
-                         Evaluator::Open(config, datasets, context));
+    COG_ASSIGN_OR_RETURN(
+        Evaluator evaluator,
+        Evaluator::Open(config, SourcesOf(config.data().validation()),
+                        context));
     COG_ASSIGN_OR_RETURN(
         const std::unique_ptr<ModelRunner> runner,
         ModelRunner::Create(config, ParamStore::Use::kInference,
@@ -57,10 +59,10 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
     COG_RETURN_IF_ERROR(LoadTrainedWeights(config,
                                            command.Text("checkpoint", ""),
                                            runner->params(), *context.compute));
-    COG_ASSIGN_OR_RETURN(
-        const EvaluationResult result,
-        evaluator.Run(*runner, context, evaluator.num_batches()));
-    if (context.rank() == 0) Print(result);
+    const absl::StatusOr<EvaluationResult> result =
+        evaluator.Run(*runner, context, evaluator.num_batches());
+    COG_RETURN_IF_ERROR(WhileRunning(result.status()));
+    if (context.rank() == 0) Print(*result);
     return ExitCode::kDone;
   };
   return RunAsRank(config, check, body);
@@ -76,14 +78,11 @@ Command EvalCommand() {
       .flags =
           {
               kSetFlag,
-              {.name = "checkpoint",
-               .value = "PATH",
-               .help = "A safetensors file, or a folder of them; the final "
-                       "weights in the run directory by default."},
+              kCheckpointFlag,
               {.name = "data",
                .value = "PREFIX",
-               .help = "Dataset to evaluate, whole; data.validation by "
-                       "default.",
+               .help = "Dataset to evaluate, whole, in the place of "
+                       "data.validation.",
                .repeatable = true},
           },
       .notes = "Under mpirun or srun the ranks share the work.",

@@ -1,5 +1,6 @@
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,7 +8,9 @@
 #include "launcher/commands/commands.h"
 #include "launcher/generator.h"
 #include "launcher/inference.h"
+#include "launcher/validate.h"
 #include "runtime/cpu/cpu_device.h"
+#include "runtime/data/tokenizer.h"
 #include "runtime/data/utf8.h"
 #include "runtime/status_macros.h"
 
@@ -27,25 +30,41 @@ absl::StatusOr<SamplingOptions> SamplingOf(const ParsedCommand& command,
   return options;
 }
 
-// The prompt's ids; the end-of-document token, with which every document's
-// beginning is trained, goes before the text where there is one.
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTextTokenizer(
+    const RunConfig& config) {
+  if (!config.has_tokenizer()) {
+    return absl::InvalidArgumentError(
+        "tokenizer: not set; name the tokenizer.json that the training data "
+        "was made with, or `bytes`");
+  }
+  return LoadTokenizer(config.tokenizer());
+}
+
+// The token that ends documents: the one that the run was trained with, or else
+// the tokenizer's.
+std::optional<int32_t> EndOfDocument(const RunConfig& config,
+                                     const Tokenizer& tokenizer) {
+  if (config.data().has_eos_token_id()) return config.data().eos_token_id();
+  if (tokenizer.eos_id().has_value()) return *tokenizer.eos_id();
+  return std::nullopt;
+}
+
+// The prompt's ids. In training an end-of-document token goes before the first
+// token of a document, and under a document mask no token sees the one before:
+// so here, unless there is nothing else to begin with.
 absl::StatusOr<std::vector<int32_t>> EncodePrompt(const RunConfig& config,
                                                   const Tokenizer& tokenizer,
                                                   absl::string_view text) {
   const CogformerConfig& model = config.model().cogformer();
-  if (tokenizer.vocab_size() > model.vocab_size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "tokenizer: its ", tokenizer.vocab_size(),
-        " ids do not fit the model's vocab_size ", model.vocab_size(),
-        "; use the tokenizer that the model was trained with"));
-  }
   std::vector<int32_t> ids;
-  if (tokenizer.eos_id().has_value()) ids.push_back(*tokenizer.eos_id());
+  const std::optional<int32_t> eos = EndOfDocument(config, tokenizer);
+  const bool begin = text.empty() || !config.data().document_mask();
+  if (begin && eos.has_value()) ids.push_back(*eos);
   tokenizer.Encode(text, ids);
   if (ids.empty()) {
     return absl::InvalidArgumentError(
-        "--prompt: is empty and the tokenizer has no end-of-document token to "
-        "begin with; give some text");
+        "--prompt: is empty and no end-of-document token is known to begin "
+        "with; give some text, or set data.eos_token_id");
   }
   const int64_t length = ids.size();
   if (length > model.max_seq_len()) {
@@ -78,12 +97,14 @@ class TokenPrinter {
 
 absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const RunConfig config, LoadInferenceConfig(command));
+  COG_RETURN_IF_ERROR(ValidateConfig(
+      config, {.purpose = ValidateOptions::Purpose::kGeneration}));
   COG_ASSIGN_OR_RETURN(const SamplingOptions sampling,
                        SamplingOf(command, config.seed()));
   COG_ASSIGN_OR_RETURN(const int64_t max_tokens,
                        command.Integer("max_tokens", 256, {.min = 0}));
   COG_ASSIGN_OR_RETURN(const std::unique_ptr<Tokenizer> tokenizer,
-                       LoadRunTokenizer(config));
+                       LoadTextTokenizer(config));
   const std::string prompt = command.Text("prompt", "");
   COG_ASSIGN_OR_RETURN(const std::vector<int32_t> ids,
                        EncodePrompt(config, *tokenizer, prompt));
@@ -95,9 +116,10 @@ absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
   COG_RETURN_IF_ERROR(LoadTrainedWeights(config, command.Text("checkpoint", ""),
                                          generator->params(), *stream));
   std::cout << prompt;
+  const std::optional<int32_t> eos = EndOfDocument(config, *tokenizer);
   TokenPrinter printer(*tokenizer);
   generator->Generate(ids, max_tokens, sampling, [&](int32_t token) {
-    if (token == tokenizer->eos_id()) return false;
+    if (token == eos) return false;
     printer.Print(token);
     return true;
   });
@@ -115,10 +137,7 @@ Command GenerateCommand() {
       .flags =
           {
               kSetFlag,
-              {.name = "checkpoint",
-               .value = "PATH",
-               .help = "A safetensors file, or a folder of them; the final "
-                       "weights in the run directory by default."},
+              kCheckpointFlag,
               {.name = "prompt",
                .value = "TEXT",
                .help = "Text to go on from; by default a new document."},

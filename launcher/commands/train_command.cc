@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "launcher/commands/commands.h"
 #include "launcher/config.h"
+#include "launcher/human_format.h"
+#include "launcher/memory_check.h"
 #include "launcher/rank_log.h"
 #include "launcher/rank_program.h"
 #include "launcher/run_description.h"
@@ -61,11 +63,14 @@ absl::StatusOr<TrainOptions> ReadOptions(const ParsedCommand& command) {
   return options;
 }
 
-absl::Status Check(const TrainOptions& options, int world_size) {
+absl::Status Check(const TrainOptions& options, const Placement& placement) {
   const int64_t ranks =
-      options.planned_ranks > 0 ? options.planned_ranks : world_size;
+      options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
   COG_RETURN_IF_ERROR(ValidateConfig(options.config, {.world_size = ranks}));
-  if (options.move_aside || options.dry_run) return absl::OkStatus();
+  if (options.dry_run) return absl::OkStatus();
+  COG_RETURN_IF_ERROR(
+      CheckMemory(options.config, placement, AvailableMemoryBytes()));
+  if (options.move_aside) return absl::OkStatus();
   return RunDirectory(options.config.run_dir()).CheckContinuable();
 }
 
@@ -86,9 +91,14 @@ absl::Status PrintPlan(const TrainOptions& options,
   COG_ASSIGN_OR_RETURN(
       const MemoryPlan plan,
       TrainingStep::Plan(options.config, layout.data_parallel));
-  if (context.rank() == 0) {
-    std::cout << FormatStart(DescribeRun(options.config, layout, plan))
-              << std::flush;
+  if (context.rank() != 0) return absl::OkStatus();
+  std::cout << FormatStart(DescribeRun(options.config, layout, plan))
+            << std::flush;
+  // The plan may be one for other machines: no error.
+  if (plan.total() > AvailableMemoryBytes()) {
+    std::cout << "cogdist: warning: one rank needs more memory than the "
+              << FormatBytes(AvailableMemoryBytes())
+              << " that this machine has left" << std::endl;
   }
   return absl::OkStatus();
 }
@@ -211,7 +221,7 @@ absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const TrainOptions options, ReadOptions(command));
   return RunAsRank(
       options.config,
-      [&](int world_size) { return Check(options, world_size); },
+      [&](const Placement& placement) { return Check(options, placement); },
       [&](RankContext& context) { return TrainRank(options, context); });
 }
 

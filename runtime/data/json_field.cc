@@ -21,7 +21,8 @@ class FieldFinder final : public nlohmann::json_sax<Json> {
     if (!error_.empty()) return absl::InvalidArgumentError(error_);
     if (found_) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat("has no field \"", name_, "\""));
+        absl::StrCat("has no field \"", name_,
+                     "\"; name the one with the text with --json_field"));
   }
 
   bool null() override { return Other(); }

@@ -278,6 +278,44 @@ TEST_F(ProgramTest, AWrongTokenInForeignDataFailsTheRun) {
   }
 }
 
+// A run directory is enough to use its model, and knows what data fits.
+TEST_F(ProgramTest, TheRunKeepsItsTokenizer) {
+  ASSERT_EQ(Run("prepare --output bpe --train_bpe 300 text.jsonl").exit_code,
+            0);
+  const std::string train =
+      "config.pbtxt --steps 1 --set model.cogformer.vocab_size=300 --set "
+      "data.train.0.prefix=bpe --set data.validation.0.prefix=bpe --set "
+      "tokenizer=bpe_tokenizer.json --set data.eos_token_id=0 --set "
+      "data.document_mask=true";
+  const ProcessResult trained = Run(train);
+  ASSERT_EQ(trained.exit_code, 0) << trained.output;
+  std::filesystem::remove(dir_ / "bpe_tokenizer.json");
+  EXPECT_EQ(Run(train + " --dry_run").exit_code, 2);
+
+  const ProcessResult text = Run("generate run/config.pbtxt --max_tokens 3");
+  EXPECT_EQ(text.exit_code, 0) << text.output;
+  const ProcessResult twice =
+      Run("eval run/config.pbtxt --data bpe --data bpe");
+  EXPECT_EQ(twice.exit_code, 0) << twice.output;
+  const ProcessResult other =
+      Run("eval run/config.pbtxt --data text_validation");
+  EXPECT_EQ(other.exit_code, 2) << other.output;
+  EXPECT_THAT(other.output, HasSubstr("another tokenizer"));
+}
+
+TEST_F(ProgramTest, AModelThatDoesNotFitIsRefused) {
+  const std::string large =
+      "config.pbtxt --set model.cogformer.hidden_size=65536 --set "
+      "model.cogformer.num_layers=1000 --set model.cogformer.num_heads=512";
+  const ProcessResult refused = Run(large);
+  EXPECT_EQ(refused.exit_code, 2) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("memory by plan"));
+  EXPECT_FALSE(Exists("run"));
+  const ProcessResult planned = Run(large + " --dry_run");
+  EXPECT_EQ(planned.exit_code, 0) << planned.output;
+  EXPECT_THAT(planned.output, HasSubstr("warning: one rank needs more memory"));
+}
+
 TEST_F(ProgramTest, BenchMeasuresStepsWithoutData) {
   const ProcessResult run =
       Run("bench config.pbtxt --steps 2 --set data.train.0.prefix=none");

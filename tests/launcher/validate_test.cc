@@ -224,8 +224,8 @@ TEST(ValidateTest, AnEmptyConfigurationListsWhatIsRequired) {
         "lr_schedule.peak_lr", "data.train"}) {
     EXPECT_THAT(training, HasSubstr(absl::StrCat(path, ": is missing")));
   }
-  const absl::Status inference =
-      ValidateConfig(config, {.purpose = ValidateOptions::Purpose::kInference});
+  const absl::Status inference = ValidateConfig(
+      config, {.purpose = ValidateOptions::Purpose::kGeneration});
   EXPECT_THAT(std::string(inference.message()),
               ::testing::StartsWith("model: is missing"));
   config.mutable_model()->mutable_cogformer();
@@ -254,6 +254,28 @@ class ValidateFilesTest : public ::testing::Test {
   TempDir dir_;
   const std::string prefix_ = dir_ / "tokens";
 };
+
+TEST_F(ValidateFilesTest, EachPurposeChecksWhatItReads) {
+  using Purpose = ValidateOptions::Purpose;
+  const std::string validation = dir_ / "validation";
+  const RunConfig config = Config(
+      {"data.train.0.prefix=none", "data.validation.0.prefix=" + validation});
+  const auto faults = [&](Purpose purpose) {
+    return std::string(ValidateConfig(config, {.purpose = purpose}).message());
+  };
+  EXPECT_EQ(faults(Purpose::kGeneration), "");
+  EXPECT_THAT(
+      std::string(ValidateConfig(Config({"data.seq_len=17"}),
+                                 {.purpose = Purpose::kGeneration})
+                      .message()),
+      HasSubstr("seq_len: 17 is longer than model.cogformer.max_seq_len"));
+  EXPECT_THAT(faults(Purpose::kEvaluation),
+              HasSubstr("data.validation.0.prefix: there is no"));
+  WriteDataset("validation", 2);  // shorter than a sequence
+  EXPECT_EQ(faults(Purpose::kEvaluation), "");
+  EXPECT_THAT(faults(Purpose::kTraining),
+              HasSubstr("data.train.0.prefix: there is no none.idx"));
+}
 
 TEST_F(ValidateFilesTest, Datasets) {
   EXPECT_THAT(FaultsOf(), HasSubstr("data.train.0.prefix: there is no"));

@@ -9,8 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "parallel/mesh.h"
+#include "parallel/rank_context.h"
 #include "parallel/ring_communicator.h"
 #include "parallel/thread_transport.h"
+#include "proto/run_config.pb.h"
 #include "runtime/check.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/stream.h"
@@ -48,6 +51,32 @@ inline void RunRanks(int size, const RingOptions& options,
 
 inline void RunRanks(int size, const std::function<void(TestRank&)>& body) {
   RunRanks(size, {}, body);
+}
+
+// Likewise with all that a rank of a job is handed, data-parallel.
+inline void RunRankContexts(int size,
+                            const std::function<void(RankContext&)>& body) {
+  ThreadHub hub(size);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      CurrentRankTag().rank = rank;
+      auto device = std::make_unique<CpuDevice>();
+      auto world = std::make_unique<RingCommunicator>(hub.Connect(rank),
+                                                      *device, RingOptions());
+      const auto mesh = Mesh::Create(size, ParallelConfig());
+      COG_CHECK_OK(mesh.status());
+      auto context =
+          MakeRankContext({.rank = rank,
+                           .world_size = size,
+                           .local_rank = rank,
+                           .local_size = size},
+                          *mesh, std::move(device), std::move(world));
+      COG_CHECK_OK(context.status());
+      body(*context);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace cogdist::testing
