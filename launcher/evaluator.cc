@@ -70,6 +70,7 @@ absl::StatusOr<EvaluationResult> Evaluator::Run(ModelRunner& runner,
       if (batch_.num_targets > 0) runner.Evaluate(batch_);
     }
   }
+  // Also on ranks that had nothing but padding: the others wait for them.
   std::array<double, 2> sums = {runner.TakeLossSum(), targets};
   context.groups.data->AllReduceSumHost(absl::MakeSpan(sums));
   EvaluationResult result = {.loss = sums[0] / sums[1],

@@ -24,6 +24,7 @@ struct EvaluationResult {
   std::optional<double> bits_per_byte;
 };
 
+// Belongs to one rank; every rank of the data-parallel group has one.
 class Evaluator {
  public:
   // Batches of `datasets` in file order, shared out over the data-parallel

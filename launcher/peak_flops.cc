@@ -14,7 +14,7 @@ absl::StatusOr<double> PeakFlops(const RunConfig& config,
                                  const RankContext& context) {
   double flops = config.peak_tflops() * 1e12;
   if (flops == 0) {
-    CpuDevice device;
+    CpuDevice device;  // not the context's, which counts the run's memory
     const std::unique_ptr<Stream> stream = device.CreateStream();
     COG_ASSIGN_OR_RETURN(
         flops, MeasureGemmFlops(*stream, ActivationType(config.precision())));

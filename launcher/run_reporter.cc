@@ -50,6 +50,7 @@ void RunReporter::Start(const RunLayout& layout, const MemoryPlan& memory) {
 }
 
 absl::Status RunReporter::Step(const StepReport& report) {
+  // Counted whether or not it gets a line: rates are means over all steps.
   ++interval_steps_;
   interval_seconds_ += report.seconds;
   ++steps_;

@@ -36,8 +36,10 @@ struct StepReport {
   int64_t peak_memory_bytes = 0;
 };
 
+// Rank 0's, one thread. What it writes is described in docs/run_directory.md.
 class RunReporter {
  public:
+  // Opens the files in `directory`; `config` (resolved) outlives the reporter.
   // `samples_per_epoch`: different sequences of the training data.
   static absl::StatusOr<std::unique_ptr<RunReporter>> Create(
       const RunConfig& config, const RunDirectory& directory,
@@ -66,6 +68,7 @@ class RunReporter {
               MetricsLog metrics, std::optional<EventFile> events,
               int64_t samples_per_epoch);
 
+  // The line for a step, and for all since the one before.
   StepRecord Record(const StepReport& report) const;
   int64_t Epoch(int64_t step) const;
   int64_t TokensPerStep() const;

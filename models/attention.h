@@ -25,6 +25,8 @@ struct KeyValueCache {
   int64_t length = 0;  // tokens that are filled in
 };
 
+// From [rows, hidden] to [rows, hidden], causal. Queries, keys and values are
+// one stacked matrix; the kernels read them from its output where they lie.
 class Attention {
  public:
   struct Config {
@@ -52,6 +54,7 @@ class Attention {
   Saved Forward(const LayerContext& ctx, TensorView y, TensorView x,
                 const SequenceLayout& layout) const;
 
+  // x: the input of Forward, kept or made again.
   void Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
                 TensorView x, const Saved& saved,
                 const SequenceLayout& layout) const;
@@ -63,9 +66,11 @@ class Attention {
               const SequenceLayout& layout, const KeyValueCache& cache) const;
 
  private:
+  // Views of a projection, or of its gradient, by what they are.
   struct Heads {
     TensorView q, k, v;  // [batch, seq, heads or kv_heads, head_dim]
   };
+  // [batch, seq, heads + 2 kv_heads, head_dim]
   TensorView AllHeads(TensorView qkv, const SequenceLayout& layout) const;
   Heads Split(TensorView qkv, const SequenceLayout& layout) const;
   // Turns the queries and keys of a projection by their positions, or back.

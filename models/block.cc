@@ -25,7 +25,10 @@ Block::Saved Block::Forward(const LayerContext& ctx, ResidualStream& stream,
   const bool keep_middle = recompute != Recompute::kBlock;
   const auto hidden_tensor = [&] { return ctx.Activation(rows, hidden_); };
 
+  // Allocated in the order of how long it is kept, so that what the backward
+  // pass will make again can be released from the end.
   Saved saved = {.begin = ctx.arena.mark()};
+  // The first norm forms the sum; behind the embedding x is all there is.
   saved.x = stream.delta ? hidden_tensor() : stream.x;
   const Arena::Mark after_input = ctx.arena.mark();
   saved.attention_in = keep_normed ? hidden_tensor() : shared.normed;
@@ -54,6 +57,7 @@ void Block::Backward(const LayerContext& ctx, TensorView d, const Saved& kept,
   const Saved saved = Complete(ctx, kept, shared, layout);
   const TensorView d_normed = ctx.Activation(d.dim(0), hidden_);
   mlp_.Backward(ctx, d_normed, d, saved.mlp_in, saved.mlp);
+  // d itself passes the layer by the residual connection; the norm adds to it.
   mlp_norm_.Backward(ctx, d, d_normed, saved.middle, saved.mlp_rstd, d);
   attention_.Backward(ctx, d_normed, d, saved.attention_in, saved.attention,
                       layout);
@@ -94,11 +98,13 @@ Block::Saved Block::Complete(const LayerContext& ctx, Saved saved,
   saved.attention_in = ctx.Activation(rows, hidden_);
   saved.mlp_in = ctx.Activation(rows, hidden_);
   if (saved.middle) {
+    // Both sums and all of the attention were kept: only the norms are redone.
     attention_norm_.Forward(ctx, saved.attention_in, saved.attention_rstd,
                             saved.x, {.x = saved.x});
     mlp_norm_.Forward(ctx, saved.mlp_in, saved.mlp_rstd, saved.middle,
                       {.x = saved.middle});
   } else {
+    // Only the input was kept. shared.delta is free in the backward pass.
     saved.middle = ctx.Activation(rows, hidden_);
     saved.attention_rstd = ctx.Float32({rows});
     saved.mlp_rstd = ctx.Float32({rows});

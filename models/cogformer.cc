@@ -116,12 +116,13 @@ void Cogformer::Forward(const LayerContext& ctx, const TokenBatch& batch,
 
 void Cogformer::Backward(const LayerContext& ctx, Saved& saved,
                          UnitReady unit_ready) const {
-  unit_ready(head_unit_);
+  unit_ready(head_unit_);  // its gradients came with the loss, in Forward
   for (int i = static_cast<int>(blocks_.size()) - 1; i >= 0; --i) {
     blocks_[i].Backward(ctx, saved.d, saved.blocks[i], saved.shared,
                         saved.layout);
     unit_ready(block_units_[i]);
   }
+  // Ready only now also where the output layer, tied to it, was first to add.
   embedding_.Backward(ctx, saved.d, saved.ids);
   unit_ready(embedding_unit_);
   ctx.arena.Release(saved.begin);
@@ -138,7 +139,7 @@ void Cogformer::Evaluate(const LayerContext& ctx, const TokenBatch& batch,
   for (const Block& block : blocks_) {
     const Block::Saved saved =
         block.Forward(ctx, stream, shared, layout, Recompute::kBlock);
-    ctx.arena.Release(saved.begin);
+    ctx.arena.Release(saved.begin);  // the output is in `shared`
   }
   head_.Loss(ctx, {.loss = loss,
                    .stream = stream,

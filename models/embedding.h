@@ -14,8 +14,10 @@ class TokenEmbedding {
 
   // y [rows, hidden]; ids [rows] int32.
   void Forward(const LayerContext& ctx, TensorView y, TensorView ids) const;
+  // Adds dy [rows, hidden] to the rows of the table's gradient that ids name.
   void Backward(const LayerContext& ctx, TensorView dy, TensorView ids) const;
 
+  // For an output layer that is tied to it.
   ParamStore::ParamId table() const { return table_; }
 
  private:

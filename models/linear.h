@@ -9,6 +9,7 @@
 
 namespace cogdist {
 
+// x [rows, in], y [rows, out].
 class Linear {
  public:
   // W is the named matrices stacked by rows, each [out, in].

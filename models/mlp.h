@@ -10,6 +10,8 @@
 
 namespace cogdist {
 
+// From [rows, hidden] to [rows, hidden]. Gate and up are one stacked matrix, so
+// that one product serves both.
 class Mlp {
  public:
   struct Config {
@@ -29,10 +31,12 @@ class Mlp {
   Mlp(ParamStore& params, ParamStore::UnitId unit, const std::string& prefix,
       const Config& config);
 
+  // Writes y; what is saved stays in the arena.
   Saved Forward(const LayerContext& ctx, TensorView y, TensorView x) const;
   // Forward without the last product: what Backward needs, made again.
   Saved Recompute(const LayerContext& ctx, TensorView x) const;
 
+  // x: the input of Forward, kept or made again.
   void Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
                 TensorView x, const Saved& saved) const;
 

@@ -20,9 +20,8 @@ command -v gnuplot >/dev/null || fail "needs the Debian package gnuplot-nox"
 data=$(mktemp -d)
 trap 'rm -r "$data"' EXIT
 
-# Two tables of (million tokens, loss). A resumed run repeats steps: the last
-# line of a step counts. An evaluation has
-# no token count of its own: it is its step's.
+# Two tables of (million tokens, loss, mean of the losses around it). A resumed
+# run repeats steps: the last line of a step counts.
 perl -MJSON::PP -e '
   my ($folder, $metrics) = @ARGV;
   open my $in, "<", $metrics or die "$metrics: $!\n";
