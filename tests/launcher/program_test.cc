@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -266,12 +267,15 @@ TEST_F(ProgramTest, AnyRankCanBeAskedToStop) {
 // configuration was good, and the exit code says that the run failed.
 TEST_F(ProgramTest, AWrongTokenInForeignDataFailsTheRun) {
   std::filesystem::remove(dir_ / "text_train.meta.json");
+  std::ofstream(dir_ / "foreign.pbtxt")
+      << absl::StrReplaceAll(kConfig, {{"eos_token_id: 256", ""},
+                                       {"tokenizer: \"bytes\"", ""},
+                                       {"vocab_size: 257", "vocab_size: 256"}});
   for (const int ranks : {1, 2}) {
-    const ProcessResult run = MpiRun(
-        ranks,
-        "config.pbtxt --resume none --set model.cogformer.vocab_size=256 --set "
-        "data.eos_token_id=[] --set tokenizer=[] --set data.validation=[] "
-        "--set evaluation.every_steps=0");
+    const ProcessResult run =
+        MpiRun(ranks,
+               "foreign.pbtxt --resume none --set data.validation=[] --set "
+               "evaluation.every_steps=0");
     EXPECT_EQ(run.exit_code, 1) << run.output;
     EXPECT_THAT(run.output, HasSubstr("text_train.bin: token id 256 in "
                                       "document"));
@@ -285,8 +289,7 @@ TEST_F(ProgramTest, TheRunKeepsItsTokenizer) {
   const std::string train =
       "config.pbtxt --steps 1 --set model.cogformer.vocab_size=300 --set "
       "data.train.0.prefix=bpe --set data.validation.0.prefix=bpe --set "
-      "tokenizer=bpe_tokenizer.json --set data.eos_token_id=0 --set "
-      "data.document_mask=true";
+      "tokenizer=bpe_tokenizer.json --set data.eos_token_id=0";
   const ProcessResult trained = Run(train);
   ASSERT_EQ(trained.exit_code, 0) << trained.output;
   std::filesystem::remove(dir_ / "bpe_tokenizer.json");
