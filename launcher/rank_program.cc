@@ -69,17 +69,17 @@ absl::StatusOr<ExitCode> RunAsRank(
 
   const absl::Status checked = Agree(*world, check(bootstrap.placement()));
   if (!checked.ok()) {
+    // Before any rank returns: mpirun ends the others when the first one does.
+    if (rank == 0) ReportError(checked, std::cerr);
     world.reset();
     bootstrap.Finish();
-    if (rank != 0) return ExitCodeOf(checked);
-    return checked;
+    return ExitCodeOf(checked);
   }
 
   WarnOfIdleCores(bootstrap);
   const absl::StatusOr<ExitCode> result =
       RunBody(config, bootstrap, std::move(device), std::move(world), body);
-  if (!result.ok()) {
-    if (bootstrap.placement().world_size == 1) return result;
+  if (!result.ok() && bootstrap.placement().world_size > 1) {
     const absl::Status with_rank(
         result.status().code(),
         absl::StrCat("rank ", rank, ": ", result.status().message()));

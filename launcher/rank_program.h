@@ -22,9 +22,10 @@ absl::Status Agree(Communicator& communicator, const absl::Status& mine);
 // Joins the job that this process was started in, or a job of one rank; calls
 // `check`, then, if it is OK on all ranks, `body`.
 //
-// An error of `check` is returned on rank 0; other ranks return its exit code,
-// so that it is printed once. An error of `body` after which other ranks may be
-// waiting is printed here and ends the whole job with its exit code.
+// An error of `check` is printed by rank 0 alone, and all ranks return its exit
+// code. An error of `body` after which other ranks may be waiting is printed
+// here and ends the whole job with its exit code; that of a lone rank is
+// returned.
 absl::StatusOr<ExitCode> RunAsRank(
     const RunConfig& config,
     absl::FunctionRef<absl::Status(const Placement&)> check,
