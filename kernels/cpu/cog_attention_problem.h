@@ -72,9 +72,9 @@ class Scratch {
 
   template <typename T = float>
   T* Take(int64_t count) {
-    T* const result = reinterpret_cast<T*>(base_ + used_);
+    char* const result = base_ == nullptr ? nullptr : base_ + used_;
     used_ += (count * static_cast<int64_t>(sizeof(T)) + 63) & ~int64_t{63};
-    return base_ == nullptr ? nullptr : result;
+    return reinterpret_cast<T*>(result);
   }
   int64_t used() const { return used_; }
 
