@@ -13,6 +13,7 @@
 #include "kernels/cast.h"
 #include "kernels/cog_attention.h"
 #include "kernels/matmul_peak.h"
+#include "launcher/config.h"
 #include "launcher/human_format.h"
 #include "launcher/peak_flops.h"
 #include "launcher/training_step.h"
@@ -224,8 +225,7 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
     if (i > kWarmUp) seconds.push_back(result.seconds);
   }
   const double median = Median(std::move(seconds));
-  const double tokens =
-      config.batch().global_batch_size() * config.data().seq_len();
+  const double tokens = static_cast<double>(TokensPerStep(config));
   const double flops = tokens / median *
                        TrainingFlopsPerToken(config.model().cogformer(),
                                              config.data().seq_len());

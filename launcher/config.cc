@@ -111,4 +111,8 @@ std::string PrintRunConfig(const RunConfig& config) {
   return text;
 }
 
+int64_t TokensPerStep(const RunConfig& config) {
+  return config.batch().global_batch_size() * config.data().seq_len();
+}
+
 }  // namespace cogdist

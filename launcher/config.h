@@ -29,6 +29,9 @@ void ResolveConfig(absl::string_view path, RunConfig& config);
 // doubles are printed so that they read back exactly.
 std::string PrintRunConfig(const RunConfig& config);
 
+// Targets of one update over all ranks. `config` is resolved.
+int64_t TokensPerStep(const RunConfig& config);
+
 }  // namespace cogdist
 
 #endif  // COGDIST_LAUNCHER_CONFIG_H_

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "launcher/config.h"
 #include "launcher/run_description.h"
 #include "launcher/run_summary.h"
 #include "models/cost.h"
@@ -73,14 +74,14 @@ absl::Status RunReporter::Step(const StepReport& report) {
 
 StepRecord RunReporter::Record(const StepReport& report) const {
   const double tokens_per_second =
-      TokensPerStep() * interval_steps_ / interval_seconds_;
+      TokensPerStep(config_) * interval_steps_ / interval_seconds_;
   StepRecord record = {
       .step = report.step,
       .skipped = report.skipped,
       .loss = report.loss,
       .grad_norm = report.grad_norm,
       .lr = report.lr,
-      .tokens = report.step * TokensPerStep(),
+      .tokens = report.step * TokensPerStep(config_),
       .samples = report.step * config_.batch().global_batch_size(),
       .epoch = Epoch(report.step),
       .tokens_per_second = tokens_per_second,
@@ -97,7 +98,7 @@ StepRecord RunReporter::Record(const StepReport& report) const {
 absl::Status RunReporter::Evaluation(int64_t step,
                                      const EvaluationResult& result) {
   const EvaluationRecord record = {.step = step,
-                                   .tokens = step * TokensPerStep(),
+                                   .tokens = step * TokensPerStep(config_),
                                    .epoch = Epoch(step),
                                    .loss = result.loss,
                                    .bits_per_byte = result.bits_per_byte};
@@ -116,7 +117,7 @@ void RunReporter::End(absl::string_view stopped_by,
   EndSummary summary = {.stopped_by = std::string(stopped_by),
                         .step = last_step_,
                         .train_steps = config_.train_steps(),
-                        .tokens = steps_ * TokensPerStep(),
+                        .tokens = steps_ * TokensPerStep(config_),
                         .seconds = absl::ToDoubleSeconds(absl::Now() - start_),
                         .step_time = training_seconds_,
                         .skipped_steps = skipped_,
@@ -134,10 +135,6 @@ void RunReporter::End(absl::string_view stopped_by,
 
 int64_t RunReporter::Epoch(int64_t step) const {
   return step * config_.batch().global_batch_size() / samples_per_epoch_;
-}
-
-int64_t RunReporter::TokensPerStep() const {
-  return config_.batch().global_batch_size() * config_.data().seq_len();
 }
 
 }  // namespace cogdist

@@ -71,7 +71,6 @@ class RunReporter {
   // The line for a step, and for all since the one before.
   StepRecord Record(const StepReport& report) const;
   int64_t Epoch(int64_t step) const;
-  int64_t TokensPerStep() const;
 
   const RunConfig& config_;
   RunDirectory directory_;

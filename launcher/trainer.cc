@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "launcher/peak_flops.h"
 #include "models/init.h"
-#include "parallel/lr_schedule.h"
 #include "parallel/weights.h"
 #include "runtime/status_macros.h"
 
@@ -103,7 +102,7 @@ absl::Status Trainer::Report(int64_t step, bool last,
        .seconds = result.seconds,
        .loss = result.loss,
        .grad_norm = update.grad_norm,
-       .lr = LearningRate(config_.lr_schedule(), config_.train_steps(), step),
+       .lr = result.lr,
        .skipped = update.skipped,
        .hidden_communication = result.hidden_communication,
        .peak_memory_bytes = context_.device->memory().peak_bytes});

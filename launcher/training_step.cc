@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "launcher/config.h"
 #include "parallel/lr_schedule.h"
 #include "parallel/ring_communicator.h"
 #include "runtime/check.h"
@@ -67,13 +68,12 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
                                                        bool stop) {
   CurrentRankTag().step = step;
   const double start = MonotonicSeconds();
-  const double lr =
-      LearningRate(config_.lr_schedule(), config_.train_steps(), step);
   Result result;
+  result.lr = LearningRate(config_.lr_schedule(), config_.train_steps(), step);
   COG_RETURN_IF_ERROR(ForwardBackward(load));
   grad_sync_.Finish();
   ReduceLoss(stop, result);
-  result.update = optimizer_.Step(*context_.compute, lr, result.loss);
+  result.update = optimizer_.Step(*context_.compute, result.lr, result.loss);
   context_.compute->Synchronize();
   result.seconds = MonotonicSeconds() - start;
   result.hidden_communication = HiddenCommunication();
@@ -85,7 +85,8 @@ absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
   const int64_t count =
       batch.global_batch_size() /
       (context_.groups.data->size() * batch.micro_batch_size());
-  const float gradient_scale = 1.0f / static_cast<float>(TokensPerStep());
+  const float gradient_scale =
+      1.0f / static_cast<float>(TokensPerStep(config_));
   runner_->params().ZeroGradients(*context_.compute);
   for (int64_t i = 0; i < count; ++i) {
     COG_RETURN_IF_ERROR(load(i, batch_));
@@ -99,7 +100,7 @@ absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
 void TrainingStep::ReduceLoss(bool stop, Result& result) {
   std::array<double, 2> sums = {runner_->TakeLossSum(), stop ? 1.0 : 0.0};
   context_.groups.replicas->AllReduceSumHost(absl::MakeSpan(sums));
-  result.loss = sums[0] / static_cast<double>(TokensPerStep());
+  result.loss = sums[0] / static_cast<double>(TokensPerStep(config_));
   result.stop_requested = sums[1] > 0;
 }
 
@@ -107,10 +108,6 @@ std::optional<double> TrainingStep::HiddenCommunication() const {
   const GradSync::Stats& stats = grad_sync_.stats();
   if (stats.total_seconds == 0) return std::nullopt;
   return 1 - stats.exposed_seconds / stats.total_seconds;
-}
-
-int64_t TrainingStep::TokensPerStep() const {
-  return config_.batch().global_batch_size() * config_.data().seq_len();
 }
 
 }  // namespace cogdist

@@ -29,6 +29,7 @@ class TrainingStep {
 
   struct Result {
     double loss = 0;  // mean over the global batch's targets
+    double lr = 0;    // learning rate of the update
     Optimizer::Result update;
     bool stop_requested = false;  // on any rank
     double seconds = 0;           // wall time on this rank
@@ -65,8 +66,6 @@ class TrainingStep {
   // Sums the loss over ranks, and with it the requests to stop.
   void ReduceLoss(bool stop, Result& result);
   std::optional<double> HiddenCommunication() const;
-  // Targets of one update over all ranks.
-  int64_t TokensPerStep() const;
 
   const RunConfig& config_;
   RankContext& context_;

@@ -2,10 +2,6 @@
 // with exit code 2, before any work, and a message that names the flag, field,
 // line or file and what would be right.
 
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "runtime/data/indexed_dataset_writer.h"
 #include "runtime/file.h"
+#include "tests/subprocess.h"
 #include "tests/temp_dir.h"
 
 namespace cogdist {
@@ -45,11 +42,6 @@ lr_schedule { peak_lr: 1e-3 warmup_steps: 4 }
 train_steps: 20
 )";
 
-struct Outcome {
-  int exit_code;
-  std::string output;  // standard output and standard error
-};
-
 // A folder with a good configuration and a good dataset, and the program run
 // in it.
 class Workplace {
@@ -71,32 +63,22 @@ class Workplace {
   }
 
   // `args` are the words of a command line, quoted for the shell.
-  Outcome Run(absl::string_view args) const {
-    const std::string line =
-        absl::StrCat("cd '", dir_.path(), "' && exec '", COGDIST_BINARY, "' ",
-                     args, " 2>&1 </dev/null");
-    FILE* const pipe = popen(line.c_str(), "r");
-    std::string output;
-    std::array<char, 4096> buffer;
-    for (size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-      output.append(buffer.data(), n);
-    }
-    const int status = pclose(pipe);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+  ProcessResult Run(absl::string_view args) const {
+    return RunShell(absl::StrCat(COGDIST_BINARY, " ", args), dir_.path());
   }
 
  private:
   TempDir dir_;
 };
 
-void ExpectRefused(const Outcome& outcome, const std::string& message) {
+void ExpectRefused(const ProcessResult& outcome, const std::string& message) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.output, HasSubstr("cogdist: error: "));
   EXPECT_THAT(outcome.output, HasSubstr(message));
 }
 
 TEST(BadInputTest, TheUnchangedConfigurationIsGood) {
-  const Outcome outcome = Workplace().Run("good.pbtxt --dry_run");
+  const ProcessResult outcome = Workplace().Run("good.pbtxt --dry_run");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
 }
 
@@ -247,7 +229,7 @@ TEST(BadInputTest, DamagedTokenizersAndWeights) {
   for (const auto& test : kCases) {
     SCOPED_TRACE(absl::StrCat(test.field, " ", test.contents));
     place.Write(test.file, test.contents);
-    const Outcome outcome = place.Run(
+    const ProcessResult outcome = place.Run(
         absl::StrCat("good.pbtxt --set ", test.field, "=", test.file));
     ExpectRefused(outcome, absl::StrCat(test.field, ": "));
     EXPECT_THAT(outcome.output,
@@ -286,7 +268,7 @@ TEST(BadInputTest, DamagedDatasets) {
       contents.replace(damage.offset, damage.bytes.size(), damage.bytes);
     }
     place.Write(damage.file, contents);
-    const Outcome outcome = place.Run("good.pbtxt");
+    const ProcessResult outcome = place.Run("good.pbtxt");
     ExpectRefused(outcome, damage.message);
     EXPECT_THAT(outcome.output, HasSubstr("data.train.0.prefix: "));
   }

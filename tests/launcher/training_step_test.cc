@@ -5,17 +5,13 @@
 
 #include <cmath>
 #include <functional>
-#include <memory>
-#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "launcher/config.h"
 #include "models/init.h"
-#include "parallel/ring_communicator.h"
-#include "parallel/thread_transport.h"
-#include "runtime/cpu/cpu_device.h"
 #include "runtime/rng.h"
+#include "tests/testing/rank_threads.h"
 
 namespace cogdist {
 namespace {
@@ -55,25 +51,12 @@ void LoadSample(int64_t step, int64_t index, Batch& batch) {
 // Runs `body` on ranks as threads, each with the model and its initial weights.
 using Body = std::function<void(RankContext&, TrainingStep&)>;
 void RunRanks(int size, const RunConfig& config, const Body& body) {
-  ThreadHub hub(size);
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      auto device = std::make_unique<CpuDevice>();
-      auto world =
-          std::make_unique<RingCommunicator>(hub.Connect(rank), *device);
-      absl::StatusOr<RankContext> context =
-          MakeRankContext({.rank = rank, .world_size = size},
-                          *Mesh::Create(size, config.parallel()),
-                          std::move(device), std::move(world));
-      COG_CHECK_OK(context.status());
-      auto step = TrainingStep::Create(config, *context);
-      COG_CHECK_OK(step.status());
-      InitializeParameters((*step)->runner().params(), *context->compute, 1);
-      body(*context, **step);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  testing::RunRankContexts(size, [&](RankContext& context) {
+    auto step = TrainingStep::Create(config, context);
+    COG_CHECK_OK(step.status());
+    InitializeParameters((*step)->runner().params(), *context.compute, 1);
+    body(context, **step);
+  });
 }
 
 absl::StatusOr<TrainingStep::Result> RunStep(RankContext& context,
