@@ -185,14 +185,14 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
     COG_ASSIGN_OR_RETURN(Buffer buffer,
                          Buffer::Allocate(*context.device, 4 * elements));
     const TensorView x = buffer.View(DType::kFloat32);
-    FillZero(*context.compute, x);
+    FillZero(*context.streams.compute, x);
     constexpr int kRepeats = 8;
     std::vector<double> seconds;
     for (int i = 0; i <= kRepeats; ++i) {
       world.Barrier();
       const double start = MonotonicSeconds();
-      world.AllReduceSum(*context.communication, x);
-      context.communication->Synchronize();
+      world.AllReduceSum(*context.streams.replicas, x);
+      context.streams.replicas->Synchronize();
       seconds.push_back(MonotonicSeconds() - start);
     }
     seconds.erase(seconds.begin());  // warm-up
@@ -210,7 +210,7 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
   COG_ASSIGN_OR_RETURN(
       const std::unique_ptr<TrainingStep> step,
       TrainingStep::Create(config, context, {.overlap = options.overlap}));
-  InitializeParameters(step->runner().params(), *context.compute,
+  InitializeParameters(step->runner().params(), *context.streams.compute,
                        config.seed());
   COG_ASSIGN_OR_RETURN(const double peak, PeakFlops(config, context));
   constexpr int64_t kWarmUp = 2;

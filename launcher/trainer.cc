@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
   COG_ASSIGN_OR_RETURN(std::unique_ptr<TrainingStep> step,
                        TrainingStep::Create(config, context));
   COG_RETURN_IF_ERROR(
-      InitializeWeights(config, step->runner(), *context.compute));
+      InitializeWeights(config, step->runner(), *context.streams.compute));
   auto trainer = std::unique_ptr<Trainer>(
       new Trainer(config, context, std::move(loader), std::move(step)));
   if (config.data().validation_size() > 0) {
@@ -131,8 +131,8 @@ absl::Status Trainer::MeasurePeakFlops(RunReporter* reporter) {
 }
 
 absl::Status Trainer::SaveWeights(absl::string_view path) {
-  return cogdist::SaveWeights(step_->runner().params(), *context_.compute,
-                              path);
+  return cogdist::SaveWeights(step_->runner().params(),
+                              *context_.streams.compute, path);
 }
 
 }  // namespace cogdist

@@ -23,13 +23,14 @@ int64_t CommunicationBytes(int64_t ranks) {
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
     const RunConfig& config, RankContext& context,
     const GradSyncOptions& grad_sync) {
-  COG_ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
-                       ModelRunner::Create(config, ParamStore::Use::kTraining,
-                                           *context.device, *context.compute));
+  COG_ASSIGN_OR_RETURN(
+      std::unique_ptr<ModelRunner> runner,
+      ModelRunner::Create(config, ParamStore::Use::kTraining, *context.device,
+                          *context.streams.compute));
   COG_ASSIGN_OR_RETURN(
       Optimizer optimizer,
       Optimizer::Create(config.optimizer(), runner->params(), *context.device));
-  context.communication->Workspace(
+  context.streams.replicas->Workspace(
       CommunicationBytes(context.groups.replicas->size()));
   return std::unique_ptr<TrainingStep>(new TrainingStep(
       config, context, grad_sync, std::move(runner), std::move(optimizer)));
@@ -44,8 +45,8 @@ TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
       runner_(std::move(runner)),
       grad_sync_({.params = runner_->params(),
                   .replicas = *context.groups.replicas,
-                  .compute = *context.compute,
-                  .communication = *context.communication},
+                  .compute = *context.streams.compute,
+                  .communication = *context.streams.replicas},
                  grad_sync),
       optimizer_(std::move(optimizer)) {}
 
@@ -73,8 +74,9 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   COG_RETURN_IF_ERROR(ForwardBackward(load));
   grad_sync_.Finish();
   ReduceLoss(stop, result);
-  result.update = optimizer_.Step(*context_.compute, result.lr, result.loss);
-  context_.compute->Synchronize();
+  result.update =
+      optimizer_.Step(*context_.streams.compute, result.lr, result.loss);
+  context_.streams.compute->Synchronize();
   result.seconds = MonotonicSeconds() - start;
   result.hidden_communication = HiddenCommunication();
   return result;
@@ -87,7 +89,7 @@ absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
       (context_.groups.data->size() * batch.micro_batch_size());
   const float gradient_scale =
       1.0f / static_cast<float>(TokensPerStep(config_));
-  runner_->params().ZeroGradients(*context_.compute);
+  runner_->params().ZeroGradients(*context_.streams.compute);
   for (int64_t i = 0; i < count; ++i) {
     COG_RETURN_IF_ERROR(load(i, batch_));
     runner_->Train(batch_, gradient_scale, [&](ParamStore::UnitId unit) {

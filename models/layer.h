@@ -12,6 +12,7 @@
 #ifndef COGDIST_MODELS_LAYER_H_
 #define COGDIST_MODELS_LAYER_H_
 
+#include "models/model_parallel.h"
 #include "parallel/param_store.h"
 #include "runtime/arena.h"
 #include "runtime/stream.h"
@@ -24,6 +25,7 @@ struct LayerContext {
   Arena& arena;
   const ParamStore& params;
   DType dtype;  // of activations: that of the weights
+  ModelParallel parallel = {};
 
   // An activation tensor from the arena.
   TensorView Activation(int64_t rows, int64_t width) const {

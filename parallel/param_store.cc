@@ -23,6 +23,18 @@ absl::Status AllocateZeroed(Device& device, Stream& stream, int64_t bytes,
 
 }  // namespace
 
+Shape NamedTensor::held_shape() const {
+  Shape part = shape;
+  if (held.has_value()) part.set_dim(sharded_dim, held->count);
+  return part;
+}
+
+NamedTensor ShardOf(NamedTensor tensor, int dim, int size, int rank) {
+  tensor.sharded_dim = dim;
+  tensor.held = EvenPart(tensor.shape.dim(dim), size, rank);
+  return tensor;
+}
+
 ParamStore::UnitId ParamStore::AddUnit(absl::string_view name) {
   units_.push_back({std::string(name), {total_, 0}});
   return units_.size() - 1;
@@ -32,11 +44,12 @@ ParamStore::ParamId ParamStore::Add(UnitId unit, ParamSpec spec) {
   COG_CHECK_EQ(unit, num_units() - 1);  // units are contiguous
   COG_CHECK(!master_, "parameters are registered before Allocate()");
   COG_CHECK(!spec.tensors.empty());
-  Param param{.range = {total_, 0}, .shape = spec.tensors[0].shape};
+  Param param{.range = {total_, 0}, .shape = spec.tensors[0].held_shape()};
   param.shape.set_dim(0, 0);
   for (NamedTensor& named : spec.tensors) {
-    const int64_t count = named.shape.num_elements();
-    param.shape.set_dim(0, param.shape.dim(0) + named.shape.dim(0));
+    const Shape held = named.held_shape();
+    const int64_t count = held.num_elements();
+    param.shape.set_dim(0, param.shape.dim(0) + held.dim(0));
     tensors_.push_back(
         {std::move(named), spec.init, {total_ + param.range.count, count}});
     param.range.count += count;

@@ -10,11 +10,14 @@
 #define COGDIST_PARALLEL_PARAM_STORE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "parallel/communicator.h"
+#include "parallel/partition.h"
 #include "runtime/buffer.h"
 #include "runtime/device.h"
 #include "runtime/stream.h"
@@ -28,14 +31,35 @@ struct ParamInit {
   double std = 0;  // of kNormal, mean 0
 };
 
-// A tensor as weight files and checkpoints know it.
+// A tensor as weight files and checkpoints know it, and the part of it that
+// this rank holds.
 struct NamedTensor {
+  // Other ranks that hold the same part, beside the data-parallel replicas.
+  struct Copies {
+    Communicator* group = nullptr;  // none where null; outlives the store
+    // Each copy's gradient is a part of the whole, which is their sum; else
+    // the copies' gradients are equal.
+    bool partial_gradients = false;
+  };
+
   std::string name;  // e.g. "model.layers.0.self_attn.q_proj.weight"
-  Shape shape;       // [rows, cols] or [n]
+  Shape shape;       // of the whole tensor: [rows, cols] or [n]
+  // Held are indices [held.begin, held.end()) of dimension `sharded_dim`, and
+  // all of the other one. Without a range: the whole tensor.
+  int sharded_dim = 0;
+  std::optional<ElementRange> held = std::nullopt;
+  Copies copies = {};
+
+  // Of the part that this rank holds.
+  Shape held_shape() const;
 };
 
+// `tensor` sharded evenly along `dim` over the ranks of a group; parts differ
+// by at most one index.
+NamedTensor ShardOf(NamedTensor tensor, int dim, int size, int rank);
+
 // One matrix (or vector) of the network: one or more named tensors of the same
-// width stacked by rows, so that one product serves e.g. q, k and v.
+// held width stacked by rows, so that one product serves e.g. q, k and v.
 struct ParamSpec {
   std::vector<NamedTensor> tensors;
   ParamInit init;
@@ -46,16 +70,13 @@ class ParamStore {
   using ParamId = int;
   using UnitId = int;
 
-  // Elements [begin, begin + count) of every flat buffer.
-  struct Range {
-    int64_t begin = 0;
-    int64_t count = 0;
-  };
+  // Elements of every flat buffer.
+  using Range = ElementRange;
 
   struct Tensor {
     NamedTensor named;
     ParamInit init;
-    Range range;
+    Range range;  // where the held part lies
     // Weight decay is for matrices, not for gains (math.md's rule for AdamW).
     bool decays() const { return named.shape.rank() >= 2; }
   };
@@ -93,7 +114,7 @@ class ParamStore {
 
   // The registered tensors in order.
   const std::vector<Tensor>& tensors() const { return tensors_; }
-  // Parameters proper, without padding.
+  // Parameters that this rank holds, without padding.
   int64_t num_parameters() const;
 
   // Bytes that Allocate() takes, by kind.

@@ -37,8 +37,11 @@ absl::StatusOr<RankContext> MakeRankContext(
   context.mesh = mesh;
   context.device = std::move(device);
   COG_ASSIGN_OR_RETURN(context.groups, SplitWorld(std::move(world), mesh));
-  context.compute = context.device->CreateStream();
-  context.communication = context.device->CreateStream();
+  for (std::unique_ptr<Stream>* stream :
+       {&context.streams.compute, &context.streams.replicas,
+        &context.streams.tensor, &context.streams.context}) {
+    *stream = context.device->CreateStream();
+  }
   return context;
 }
 

@@ -35,6 +35,15 @@ struct Communicators {
   std::unique_ptr<Communicator> replicas;
 };
 
+// Where a rank's work is ordered: computation, and beside it the traffic of the
+// group that the stream is named after.
+struct Streams {
+  std::unique_ptr<Stream> compute;
+  std::unique_ptr<Stream> replicas;
+  std::unique_ptr<Stream> tensor;
+  std::unique_ptr<Stream> context;
+};
+
 // Owns what it names; made once, handed on by reference. Members are destroyed
 // from the last to the first: the streams finish their work while communicators
 // and device are still there.
@@ -43,8 +52,7 @@ struct RankContext {
   Mesh mesh;
   std::unique_ptr<Device> device;
   Communicators groups;
-  std::unique_ptr<Stream> compute;
-  std::unique_ptr<Stream> communication;
+  Streams streams;
 
   RankContext() = default;
   RankContext(RankContext&&) = default;

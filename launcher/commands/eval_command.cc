@@ -55,10 +55,10 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
     COG_ASSIGN_OR_RETURN(
         const std::unique_ptr<ModelRunner> runner,
         ModelRunner::Create(config, ParamStore::Use::kInference,
-                            *context.device, *context.compute));
-    COG_RETURN_IF_ERROR(LoadTrainedWeights(config,
-                                           command.Text("checkpoint", ""),
-                                           runner->params(), *context.compute));
+                            *context.device, *context.streams.compute));
+    COG_RETURN_IF_ERROR(
+        LoadTrainedWeights(config, command.Text("checkpoint", ""),
+                           runner->params(), *context.streams.compute));
     const absl::StatusOr<EvaluationResult> result =
         evaluator.Run(*runner, context, evaluator.num_batches());
     COG_RETURN_IF_ERROR(WhileRunning(result.status()));

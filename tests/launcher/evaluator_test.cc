@@ -46,10 +46,11 @@ class EvaluatorTest : public ::testing::Test {
     testing::RunRankContexts(ranks, [&](RankContext& context) {
       auto evaluator = Evaluator::Open(config, sources, context);
       ASSERT_TRUE(evaluator.ok()) << evaluator.status();
-      auto runner = ModelRunner::Create(config, ParamStore::Use::kInference,
-                                        *context.device, *context.compute);
+      auto runner =
+          ModelRunner::Create(config, ParamStore::Use::kInference,
+                              *context.device, *context.streams.compute);
       ASSERT_TRUE(runner.ok()) << runner.status();
-      InitializeParameters((*runner)->params(), *context.compute, 1);
+      InitializeParameters((*runner)->params(), *context.streams.compute, 1);
       const auto result = evaluator->Run(**runner, context, max_batches);
       ASSERT_TRUE(result.ok()) << result.status();
       results[context.rank()] = *result;

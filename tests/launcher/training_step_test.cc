@@ -54,7 +54,8 @@ void RunRanks(int size, const RunConfig& config, const Body& body) {
   testing::RunRankContexts(size, [&](RankContext& context) {
     auto step = TrainingStep::Create(config, context);
     COG_CHECK_OK(step.status());
-    InitializeParameters((*step)->runner().params(), *context.compute, 1);
+    InitializeParameters((*step)->runner().params(), *context.streams.compute,
+                         1);
     body(context, **step);
   });
 }
