@@ -38,7 +38,7 @@ class Product {
     w_ = Zeroed(buffers_[1], kSize * kSize * 4).Reshape({kSize, kSize});
     y_ = Zeroed(buffers_[2], kSize * kSize * 4).Reshape({kSize, kSize});
   }
-  void Run() { MatMul(*context->compute, {.c = y_, .a = x_, .b = w_}); }
+  void Run() { MatMul(*context->streams.compute, {.c = y_, .a = x_, .b = w_}); }
 
  private:
   static constexpr int64_t kSize = 512;
@@ -48,8 +48,8 @@ class Product {
 
 // One all-reduce of `x`, waited for.
 void AllReduceAlone(const TensorView& x) {
-  context->groups.world->AllReduceSum(*context->communication, x);
-  context->communication->Synchronize();
+  context->groups.world->AllReduceSum(*context->streams.replicas, x);
+  context->streams.replicas->Synchronize();
 }
 
 // Payload bytes per second, and those that cross each rank's wire.
@@ -99,10 +99,10 @@ void BM_Overlapped(benchmark::State& state) {
     alone += MonotonicSeconds() - begin;
     context->groups.world->Barrier();
     begin = MonotonicSeconds();
-    context->groups.world->AllReduceSum(*context->communication, x);
+    context->groups.world->AllReduceSum(*context->streams.replicas, x);
     compute();
     const double computed = MonotonicSeconds();
-    context->communication->Synchronize();
+    context->streams.replicas->Synchronize();
     exposed += MonotonicSeconds() - computed;
     together += MonotonicSeconds() - begin;
   }
