@@ -5,19 +5,55 @@
 #include "kernels/route.h"
 
 namespace cogdist {
+namespace {
 
-void CrossEntropy(Stream& stream, const CrossEntropyArgs& args) {
-  COG_CHECK_EQ(args.logits.shape.rank(), 2);
-  const int64_t rows = args.logits.dim(0), vocab = args.logits.dim(1);
-  COG_CHECK_GT(vocab, 0);
-  COG_CHECK_TENSOR(args.logits, DType::kFloat32, {rows, vocab});
+void CheckLogits(const TensorView& logits) {
+  COG_CHECK_EQ(logits.shape.rank(), 2);
+  COG_CHECK_TENSOR(logits, DType::kFloat32, {logits.dim(0), logits.dim(1)});
+}
+
+// What CrossEntropyArgs and CrossEntropyFinishArgs have in common.
+template <typename Args>
+void CheckLossAndGradient(const Args& args) {
+  CheckLogits(args.logits);
+  const int64_t rows = args.logits.dim(0);
   COG_CHECK_TENSOR(args.loss, DType::kFloat32, {rows});
   COG_CHECK_TENSOR(args.targets, DType::kInt32, {rows});
-  if (args.dlogits) {
-    COG_CHECK_FLOAT(args.dlogits, 2);
-    COG_CHECK_TENSOR(args.dlogits, args.dlogits.dtype, {rows, vocab});
-  }
+  if (!args.dlogits) return;
+  COG_CHECK_FLOAT(args.dlogits, 2);
+  COG_CHECK_TENSOR(args.dlogits, args.dlogits.dtype, args.logits.shape);
+}
+
+}  // namespace
+
+void CrossEntropy(Stream& stream, const CrossEntropyArgs& args) {
+  CheckLossAndGradient(args);
+  COG_CHECK_GT(args.logits.dim(1), 0);
   Route(stream, args, cpu::CrossEntropy, cpu::CrossEntropyWorkspaceBytes);
+}
+
+void CrossEntropyMax(Stream& stream, const CrossEntropyMaxArgs& args) {
+  CheckLogits(args.logits);
+  COG_CHECK_TENSOR(args.max, DType::kFloat32, {args.logits.dim(0)});
+  Route(stream, args, cpu::CrossEntropyMax);
+}
+
+void CrossEntropyStats(Stream& stream, const CrossEntropyStatsArgs& args) {
+  CheckLogits(args.logits);
+  const int64_t rows = args.logits.dim(0);
+  COG_CHECK_TENSOR(args.sums, DType::kFloat32, {2, rows});
+  COG_CHECK_TENSOR(args.max, DType::kFloat32, {rows});
+  COG_CHECK_TENSOR(args.targets, DType::kInt32, {rows});
+  Route(stream, args, cpu::CrossEntropyStats);
+}
+
+void CrossEntropyFinish(Stream& stream, const CrossEntropyFinishArgs& args) {
+  CheckLossAndGradient(args);
+  const int64_t rows = args.logits.dim(0);
+  COG_CHECK_TENSOR(args.max, DType::kFloat32, {rows});
+  COG_CHECK_TENSOR(args.sums, DType::kFloat32, {2, rows});
+  Route(stream, args, cpu::CrossEntropyFinish,
+        cpu::CrossEntropyFinishWorkspaceBytes);
 }
 
 }  // namespace cogdist
