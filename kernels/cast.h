@@ -1,5 +1,5 @@
 // Conversion between float32 and bfloat16 (to nearest, ties to even); a plain
-// copy between equal types.
+// copy between equal types. Slices may be cast where they lie.
 
 #ifndef COGDIST_KERNELS_CAST_H_
 #define COGDIST_KERNELS_CAST_H_
@@ -10,8 +10,8 @@
 namespace cogdist {
 
 struct CastArgs {
-  TensorView to;    // contiguous
-  TensorView from;  // contiguous, as many elements
+  TensorView to;
+  TensorView from;  // of the same shape, or both contiguous and as large
 };
 void Cast(Stream& stream, const CastArgs& args);
 

@@ -25,4 +25,12 @@
             #tensor, " is ", (tensor).ToString(), ", expected float32 or ", \
             "bfloat16 of rank ", expected_rank)
 
+// `a` and `b` can be gone through together: as flat arrays or by equal indices.
+#define COG_CHECK_ALIKE(a, b)                                                \
+  COG_CHECK(                                                                 \
+      (a).shape == (b).shape || ((a).num_elements() == (b).num_elements() && \
+                                 (a).IsContiguous() && (b).IsContiguous()),  \
+      #a, " is ", (a).ToString(), ", " #b " ", (b).ToString(),               \
+      ": neither of one shape nor contiguous and of one size")
+
 #endif  // COGDIST_KERNELS_CHECKS_H_

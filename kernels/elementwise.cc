@@ -7,10 +7,9 @@
 namespace cogdist {
 
 void Add(Stream& stream, const AddArgs& args) {
-  COG_CHECK(args.y.IsContiguous() && args.x.IsContiguous());
   COG_CHECK(args.y.dtype == args.x.dtype, args.y.ToString(),
             " += ", args.x.ToString());
-  COG_CHECK_EQ(args.y.num_elements(), args.x.num_elements());
+  COG_CHECK_ALIKE(args.y, args.x);
   Route(stream, args, cpu::Add);
 }
 

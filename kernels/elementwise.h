@@ -8,7 +8,7 @@
 
 namespace cogdist {
 
-// y += x. Both contiguous, of the same type and size.
+// y += x. Of the same type and shape, or both contiguous and as large.
 struct AddArgs {
   TensorView y;
   TensorView x;

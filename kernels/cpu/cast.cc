@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "kernels/cpu/parallel_for.h"
+#include "kernels/cpu/strided_for.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/cast.cc"
@@ -17,22 +17,19 @@ template <typename To, typename From>
 void Convert(const CastArgs& args) {
   To* const to = args.to.Data<To>();
   const From* const from = args.from.Data<From>();
-  ParallelChunks(args.to.num_elements(), sizeof(To) + sizeof(From),
-                 [&](int64_t begin, int64_t count) {
-                   ForEachVector(count, [&](int64_t i, auto part) {
-                     Store(Load(from + begin + i, part), to + begin + i, part);
-                   });
-                 });
+  ForEachRun(args.to, args.from, [&](int64_t t, int64_t f, int64_t count) {
+    ForEachVector(count, [&](int64_t i, auto part) {
+      Store(Load(from + f + i, part), to + t + i, part);
+    });
+  });
 }
 
 void CopyElements(const CastArgs& args) {
   const int64_t size = SizeOf(args.to.dtype);
-  ParallelChunks(
-      args.to.num_elements(), 2 * size, [&](int64_t begin, int64_t count) {
-        std::memcpy(static_cast<char*>(args.to.data) + begin * size,
-                    static_cast<char*>(args.from.data) + begin * size,
-                    count * size);
-      });
+  ForEachRun(args.to, args.from, [&](int64_t t, int64_t f, int64_t count) {
+    std::memcpy(static_cast<char*>(args.to.data) + t * size,
+                static_cast<char*>(args.from.data) + f * size, count * size);
+  });
 }
 
 void Cast(CpuStream&, const CastArgs& args) {

@@ -1,6 +1,7 @@
 #include "kernels/cpu/elementwise.h"
 
 #include "kernels/cpu/parallel_for.h"
+#include "kernels/cpu/strided_for.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/elementwise.cc"
@@ -15,14 +16,12 @@ template <typename T>
 void AddTo(const AddArgs& args) {
   T* const y = args.y.Data<T>();
   const T* const x = args.x.Data<T>();
-  ParallelChunks(
-      args.y.num_elements(), 3 * sizeof(T), [&](int64_t begin, int64_t count) {
-        ForEachVector(count, [&](int64_t i, auto part) {
-          const Vec sum =
-              hn::Add(Load(y + begin + i, part), Load(x + begin + i, part));
-          Store(sum, y + begin + i, part);
-        });
-      });
+  ForEachRun(args.y, args.x, [&](int64_t to, int64_t from, int64_t count) {
+    ForEachVector(count, [&](int64_t i, auto part) {
+      const Vec sum = hn::Add(Load(y + to + i, part), Load(x + from + i, part));
+      Store(sum, y + to + i, part);
+    });
+  });
 }
 
 void Add(CpuStream&, const AddArgs& args) {

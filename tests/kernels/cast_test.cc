@@ -58,6 +58,29 @@ TEST_F(CastTest, EqualTypesAreCopied) {
   EXPECT_EQ(to, from);
 }
 
+TEST_F(CastTest, SlicesAreCastWhereTheyLie) {
+  // Heads 1 and 2 of 4, tokens 1 to 3 of 5: runs of 2 * 6 elements.
+  const auto part = [](const TensorView& x) {
+    return x.Slice(1, 1, 3).Slice(2, 1, 2);
+  };
+  const Shape whole = {2, 5, 4, 6};
+  for (const DType to_type : {DType::kFloat32, DType::kBFloat16}) {
+    const HostTensor from = RandomTensor(DType::kBFloat16, whole, 1);
+    HostTensor expected(to_type, whole);
+    for (int64_t i = 0; i < whole.num_elements(); ++i) {
+      const int64_t token = i / 24 % 5, head = i / 6 % 4;
+      if (token >= 1 && token < 4 && head >= 1 && head < 3) {
+        expected.Set(i, from.Get(i));
+      }
+    }
+    ForEachTarget([&] {
+      HostTensor to(to_type, whole);
+      Cast(stream_, {.to = part(to), .from = part(from)});
+      EXPECT_EQ(to.values(), expected.values());
+    });
+  }
+}
+
 TEST_F(CastTest, NothingIsNothing) {
   HostTensor to(DType::kBFloat16, {0}), from(DType::kFloat32, {0});
   Cast(stream_, {.to = to, .from = from});
@@ -65,7 +88,8 @@ TEST_F(CastTest, NothingIsNothing) {
 
 TEST_F(CastTest, RefusesWhatItCannotConvert) {
   HostTensor to(DType::kBFloat16, {2}), from(DType::kFloat32, {3});
-  EXPECT_DEATH(Cast(stream_, {.to = to, .from = from}), "2 vs 3");
+  EXPECT_DEATH(Cast(stream_, {.to = to, .from = from}),
+               "bfloat16\\[2\\], args.from float32\\[3\\]");
   std::vector<int32_t> ids(2);
   const TensorView view = TensorView::Of(ids.data(), {2});
   EXPECT_DEATH(Cast(stream_, {.to = to, .from = view}), "int32\\[2\\]");

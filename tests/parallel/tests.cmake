@@ -1,6 +1,7 @@
 # Tests of parallel/.
 cogdist_test(parallel/bootstrap)
 cogdist_test(parallel/communicator)
+cogdist_test(parallel/context/zigzag)
 cogdist_test(parallel/grad_sync)
 cogdist_test(parallel/lr_schedule)
 cogdist_test(parallel/mesh)
