@@ -57,7 +57,8 @@ absl::StatusOr<MemoryPlan> ModelRunner::Plan(const RunConfig& config,
   COG_RETURN_IF_ERROR(runner.AllocateBuffers(device, use));
   const Batch batch = EmptyBatch(config);
   if (use == ParamStore::Use::kTraining) {
-    runner.Train(batch, 1, [](ParamStore::UnitId) {});
+    UnitHooks no_hooks;
+    runner.Train(batch, 1, no_hooks);
   }
   runner.Evaluate(batch);
   const ParamStore::Bytes bytes = runner.params_.bytes();
@@ -86,14 +87,23 @@ absl::Status ModelRunner::AllocateBuffers(Device& device, ParamStore::Use use) {
 }
 
 void ModelRunner::Train(const Batch& batch, float gradient_scale,
-                        Cogformer::UnitReady unit_ready) {
+                        UnitHooks& hooks) {
   const ArenaScope scope(arena_);
   const TokenBatch tokens = Upload(batch);
   const LayerContext ctx = Context();
   const TensorView loss = ctx.Float32({batch.shape.num_elements()});
-  model_.Forward(ctx, tokens, loss, gradient_scale, recompute_, saved_);
+  const SequenceLayout layout = LayoutOf(tokens);
+  const Block::Shared shared = model_.MakeShared(ctx, layout, recompute_);
+  model_.chunks()[0].Forward(ctx,
+                             {.batch = tokens,
+                              .layout = layout,
+                              .loss = loss,
+                              .gradient_scale = gradient_scale,
+                              .recompute = recompute_,
+                              .shared = shared},
+                             hooks, saved_);
   AddToLossSum(loss);
-  model_.Backward(ctx, saved_, unit_ready);
+  model_.chunks()[0].Backward(ctx, {.shared = shared}, hooks, saved_);
 }
 
 void ModelRunner::Evaluate(const Batch& batch) {
@@ -101,7 +111,15 @@ void ModelRunner::Evaluate(const Batch& batch) {
   const TokenBatch tokens = Upload(batch);
   const LayerContext ctx = Context();
   const TensorView loss = ctx.Float32({batch.shape.num_elements()});
-  model_.Evaluate(ctx, tokens, loss);
+  const SequenceLayout layout = LayoutOf(tokens);
+  UnitHooks no_hooks;
+  model_.chunks()[0].Evaluate(
+      ctx,
+      {.batch = tokens,
+       .layout = layout,
+       .loss = loss,
+       .shared = model_.MakeShared(ctx, layout, Recompute::kBlock)},
+      no_hooks);
   AddToLossSum(loss);
 }
 
@@ -111,6 +129,11 @@ double ModelRunner::TakeLossSum() {
   stream_.FillZero(loss_sum_.data(), sizeof(sum));
   stream_.Synchronize();
   return sum;
+}
+
+SequenceLayout ModelRunner::LayoutOf(const TokenBatch& batch) const {
+  return model_.Layout(batch.inputs.dim(0), batch.inputs.dim(1),
+                       batch.document_start);
 }
 
 TokenBatch ModelRunner::Upload(const Batch& batch) {

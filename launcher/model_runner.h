@@ -54,8 +54,7 @@ class ModelRunner {
   // Forward and backward of one micro-batch; gradients and the loss sum
   // accumulate. The gradients are those of `gradient_scale` times the sum.
   // `batch` may be reused after the return.
-  void Train(const Batch& batch, float gradient_scale,
-             Cogformer::UnitReady unit_ready);
+  void Train(const Batch& batch, float gradient_scale, UnitHooks& hooks);
   // Forward alone; the loss sum accumulates.
   void Evaluate(const Batch& batch);
 
@@ -69,6 +68,7 @@ class ModelRunner {
   TokenBatch Upload(const Batch& batch);
   // Absent where `values` is empty.
   TensorView Upload(const std::vector<int32_t>& values, const Shape& shape);
+  SequenceLayout LayoutOf(const TokenBatch& batch) const;
   void AddToLossSum(TensorView loss);
   LayerContext Context();
 
@@ -78,7 +78,7 @@ class ModelRunner {
   Arena arena_;
   ParamStore params_;
   Cogformer model_;
-  Cogformer::Saved saved_;
+  CogformerChunk::Saved saved_;
   Buffer loss_sum_;  // float64 [1]
   MemoryPlan plan_;
 };

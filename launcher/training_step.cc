@@ -14,6 +14,22 @@
 namespace cogdist {
 namespace {
 
+// Starts a unit's reduction when the last micro-batch has added to it.
+class ReduceWhenReady : public UnitHooks {
+ public:
+  ReduceWhenReady(GradSync& grad_sync, bool last_micro_batch)
+      : grad_sync_(grad_sync), last_micro_batch_(last_micro_batch) {}
+  void End(ParamStore::UnitId unit, Pass pass) override {
+    if (last_micro_batch_ && pass == Pass::kBackward) {
+      grad_sync_.UnitReady(unit);
+    }
+  }
+
+ private:
+  GradSync& grad_sync_;
+  bool last_micro_batch_;
+};
+
 int64_t CommunicationBytes(int64_t ranks) {
   return ranks > 1 ? RingCommunicator::WorkspaceBytes() : 0;
 }
@@ -92,9 +108,8 @@ absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
   runner_->params().ZeroGradients(*context_.streams.compute);
   for (int64_t i = 0; i < count; ++i) {
     COG_RETURN_IF_ERROR(load(i, batch_));
-    runner_->Train(batch_, gradient_scale, [&](ParamStore::UnitId unit) {
-      if (i == count - 1) grad_sync_.UnitReady(unit);
-    });
+    ReduceWhenReady hooks(grad_sync_, /*last_micro_batch=*/i == count - 1);
+    runner_->Train(batch_, gradient_scale, hooks);
   }
   return absl::OkStatus();
 }

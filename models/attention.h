@@ -17,6 +17,8 @@ struct SequenceLayout {
   int64_t seq = 0;
   TensorView document_start;  // [batch, seq] int32; optional
   TensorView rope_table;      // see kernels/rope.h
+
+  int64_t rows() const { return batch * seq; }
 };
 
 // Keys and values of the tokens seen so far, for generation.

@@ -5,10 +5,14 @@
 namespace cogdist {
 
 TokenEmbedding::TokenEmbedding(ParamStore& params, ParamStore::UnitId unit,
-                               int64_t vocab, int64_t hidden, double init_std)
+                               const ModelParallel& parallel, int64_t vocab,
+                               int64_t hidden, double init_std)
     : table_(params.Add(
-          unit, {.tensors = {{"model.embed_tokens.weight", {vocab, hidden}}},
-                 .init = {ParamInit::Kind::kNormal, init_std}})) {}
+          unit,
+          {.tensors = {{.name = "model.embed_tokens.weight",
+                        .shape = {vocab, hidden},
+                        .copies = {parallel.tied, /*partial_gradients=*/true}}},
+           .init = {ParamInit::Kind::kNormal, init_std}})) {}
 
 void TokenEmbedding::Forward(const LayerContext& ctx, TensorView y,
                              TensorView ids) const {

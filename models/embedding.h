@@ -9,8 +9,9 @@ namespace cogdist {
 
 class TokenEmbedding {
  public:
-  TokenEmbedding(ParamStore& params, ParamStore::UnitId unit, int64_t vocab,
-                 int64_t hidden, double init_std);
+  TokenEmbedding(ParamStore& params, ParamStore::UnitId unit,
+                 const ModelParallel& parallel, int64_t vocab, int64_t hidden,
+                 double init_std);
 
   // y [rows, hidden]; ids [rows] int32.
   void Forward(const LayerContext& ctx, TensorView y, TensorView ids) const;

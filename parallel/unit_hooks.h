@@ -19,10 +19,10 @@ class UnitHooks {
 
   // Work that follows reads the unit's weights; in a backward pass it also adds
   // to the unit's gradients.
-  virtual void Begin(ParamStore::UnitId unit, Pass pass) {}
+  virtual void Begin(ParamStore::UnitId /*unit*/, Pass /*pass*/) {}
   // That work has been enqueued. A backward pass has added all that one
   // micro-batch gives to the unit's gradients.
-  virtual void End(ParamStore::UnitId unit, Pass pass) {}
+  virtual void End(ParamStore::UnitId /*unit*/, Pass /*pass*/) {}
 };
 
 }  // namespace cogdist

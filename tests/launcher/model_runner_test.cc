@@ -67,7 +67,8 @@ TEST_P(PlanTest, PlannedBytesAreTheMeasuredPeak) {
   const int64_t before_step = device.memory().peak_bytes;
 
   const Batch batch = RampBatch(config);
-  (*runner)->Train(batch, 0.01f, [](ParamStore::UnitId) {});
+  UnitHooks no_hooks;
+  (*runner)->Train(batch, 0.01f, no_hooks);
   const double loss = (*runner)->TakeLossSum();
   optimizer->Step(stream, 1e-3, loss);
   (*runner)->Evaluate(batch);
@@ -126,7 +127,8 @@ TEST(ModelRunnerTest, EvaluationGivesTheTrainingLoss) {
   ASSERT_TRUE(runner.ok());
   InitializeParameters((*runner)->params(), stream, 1);
   const Batch batch = RampBatch(config);
-  (*runner)->Train(batch, 0.01f, [](ParamStore::UnitId) {});
+  UnitHooks no_hooks;
+  (*runner)->Train(batch, 0.01f, no_hooks);
   const double training = (*runner)->TakeLossSum();
   (*runner)->Evaluate(batch);
   EXPECT_EQ((*runner)->TakeLossSum(), training);

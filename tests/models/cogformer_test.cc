@@ -3,6 +3,7 @@
 #include "models/cogformer.h"
 
 #include <numeric>
+#include <set>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -77,11 +78,41 @@ class CogformerTest : public testing::Test {
     });
   }
 
+  CogformerChunk::ForwardArgs Args(Recompute recompute) {
+    const SequenceLayout layout = model_->Layout(kBatch, kSeq, TensorView());
+    return {
+        .batch = Batch(),
+        .layout = layout,
+        .loss = loss_,
+        .gradient_scale = kScale,
+        .recompute = recompute,
+        .shared = model_->MakeShared(harness_.Context(), layout, recompute)};
+  }
+  // Forward and backward of one micro-batch.
+  void Train(Recompute recompute, UnitHooks& hooks) {
+    const ArenaScope scope(harness_.arena());
+    const LayerContext ctx = harness_.Context();
+    const CogformerChunk::ForwardArgs args = Args(recompute);
+    const Arena::Mark before = harness_.arena().mark();
+    CogformerChunk::Saved saved;
+    model_->chunks()[0].Forward(ctx, args, hooks, saved);
+    model_->chunks()[0].Backward(ctx, {.shared = args.shared}, hooks, saved);
+    EXPECT_EQ(harness_.arena().mark(), before);
+  }
+  void Evaluate() {
+    const ArenaScope scope(harness_.arena());
+    const CogformerChunk::ForwardArgs args = Args(Recompute::kBlock);
+    const Arena::Mark before = harness_.arena().mark();
+    model_->chunks()[0].Evaluate(harness_.Context(), args, no_hooks_);
+    EXPECT_EQ(harness_.arena().mark(), before);
+  }
+
   std::vector<float> Loss() const {
     return {loss_.Data<float>(), loss_.Data<float>() + kRows};
   }
 
   LayerHarness harness_;
+  UnitHooks no_hooks_;
   CogformerConfig config_;
   std::optional<Cogformer> model_;
   std::vector<int32_t> inputs_ = {3, 16, 0, 5, 5, 2, 9, 1, 3, 3, 12, 7};
@@ -89,17 +120,33 @@ class CogformerTest : public testing::Test {
   TensorView loss_;
 };
 
+// Writes down what the passes say of the units.
+class RecordingHooks : public UnitHooks {
+ public:
+  void Begin(ParamStore::UnitId unit, Pass /*pass*/) override {
+    EXPECT_TRUE(in_use_.insert(unit).second);
+  }
+  void End(ParamStore::UnitId unit, Pass pass) override {
+    EXPECT_EQ(in_use_.erase(unit), 1);
+    (pass == Pass::kForward ? forward_ : backward_).push_back(unit);
+  }
+  ~RecordingHooks() override { EXPECT_TRUE(in_use_.empty()); }
+
+  const std::vector<int>& forward() const { return forward_; }
+  const std::vector<int>& backward() const { return backward_; }
+
+ private:
+  std::set<int> in_use_;
+  std::vector<int> forward_, backward_;
+};
+
 TEST_F(CogformerTest, LossAndGradients) {
   Make(/*tied=*/false);
-  const Arena::Mark before = harness_.arena().mark();
-  Cogformer::Saved saved;
-  model_->Forward(harness_.Context(), Batch(), loss_, kScale,
-                  Recompute::kNothing, saved);
-  std::vector<int> order;
-  model_->Backward(harness_.Context(), saved,
-                   [&](ParamStore::UnitId unit) { order.push_back(unit); });
-  EXPECT_EQ(harness_.arena().mark(), before);
-  EXPECT_THAT(order, testing::ElementsAre(4, 3, 2, 1, 0));
+  RecordingHooks hooks;
+  Train(Recompute::kNothing, hooks);
+  // The head's backward pass comes with its forward pass.
+  EXPECT_THAT(hooks.forward(), testing::ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(hooks.backward(), testing::ElementsAre(4, 3, 2, 1, 0));
   const std::vector<double> expected =
       ReferenceLosses(harness_.ReferenceWeights());
   for (int64_t r = 0; r < kRows; ++r) {
@@ -110,10 +157,9 @@ TEST_F(CogformerTest, LossAndGradients) {
 
 TEST_F(CogformerTest, TiedEmbeddings) {
   Make(/*tied=*/true);
-  Cogformer::Saved saved;
-  model_->Forward(harness_.Context(), Batch(), loss_, kScale,
-                  Recompute::kNothing, saved);
-  model_->Backward(harness_.Context(), saved, [](ParamStore::UnitId) {});
+  RecordingHooks hooks;
+  Train(Recompute::kNothing, hooks);
+  EXPECT_THAT(hooks.backward(), testing::ElementsAre(4, 3, 2, 1, 0));
   EXPECT_EQ(harness_.ReferenceWeights().count("lm_head.weight"), 0);
   ExpectReferenceGradients();
 }
@@ -124,10 +170,7 @@ TEST_F(CogformerTest, RecomputationChangesNoBit) {
   for (const Recompute recompute :
        {Recompute::kNothing, Recompute::kSelective, Recompute::kBlock}) {
     harness_.params().ZeroGradients(harness_.stream());
-    Cogformer::Saved saved;
-    model_->Forward(harness_.Context(), Batch(), loss_, kScale, recompute,
-                    saved);
-    model_->Backward(harness_.Context(), saved, [](ParamStore::UnitId) {});
+    Train(recompute, no_hooks_);
     gradients.emplace_back();
     for (const auto& [name, g] : harness_.Gradients()) {
       gradients.back().insert(gradients.back().end(), g.values.begin(),
@@ -140,14 +183,9 @@ TEST_F(CogformerTest, RecomputationChangesNoBit) {
 
 TEST_F(CogformerTest, EvaluateIsForwardAlone) {
   Make(/*tied=*/false);
-  Cogformer::Saved saved;
-  model_->Forward(harness_.Context(), Batch(), loss_, kScale,
-                  Recompute::kNothing, saved);
+  Train(Recompute::kNothing, no_hooks_);
   const std::vector<float> training = Loss();
-  model_->Backward(harness_.Context(), saved, [](ParamStore::UnitId) {});
-  const Arena::Mark before = harness_.arena().mark();
-  model_->Evaluate(harness_.Context(), Batch(), loss_);
-  EXPECT_EQ(harness_.arena().mark(), before);
+  Evaluate();
   EXPECT_EQ(Loss(), training);
 }
 
@@ -161,7 +199,7 @@ double LossOf(const float* logits, int32_t target) {
 TEST_F(CogformerTest, DecodingWithCachesGivesTheSameLogits) {
   Make(/*tied=*/false);
   targets_[8] = 2;  // every target counts here
-  model_->Evaluate(harness_.Context(), Batch(), loss_);
+  Evaluate();
   const std::vector<float> whole = Loss();
 
   // Each sequence: three tokens at once, then one at a time.

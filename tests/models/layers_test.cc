@@ -254,7 +254,8 @@ TEST_F(LayersTest, BlockThatRecomputesAll) { TestBlock(Recompute::kBlock); }
 
 TEST_F(LayersTest, Embedding) {
   ParamStore& params = harness_.params();
-  const TokenEmbedding embedding(params, params.AddUnit("u"), 11, kHidden, 1);
+  const TokenEmbedding embedding(params, params.AddUnit("u"), ModelParallel(),
+                                 11, kHidden, 1);
   harness_.AllocateParams();
   std::vector<int32_t> ids = {3, 0, 10, 3, 3, 7, 1, 10, 2, 2, 5, 3, 9, 4};
   const TensorView y = Random(kRows, kHidden), dy = Random(kRows, kHidden);

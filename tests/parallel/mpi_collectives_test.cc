@@ -26,17 +26,19 @@ TEST(MpiTest, PlacementIsConsistent) {
 
 TEST(MpiTest, Collectives) {
   Communicator& world = *context->groups.world;
-  CheckCollectives<float>(world, *context->compute, *context->communication);
-  CheckCollectives<BFloat16>(world, *context->compute, *context->communication);
-  CheckAllReduce<float>(world, *context->compute, 3'000'001);
-  CheckBroadcast<float>(world, *context->compute, 1'000'001);
+  CheckCollectives<float>(world, *context->streams.compute,
+                          *context->streams.replicas);
+  CheckCollectives<BFloat16>(world, *context->streams.compute,
+                             *context->streams.replicas);
+  CheckAllReduce<float>(world, *context->streams.compute, 3'000'001);
+  CheckBroadcast<float>(world, *context->streams.compute, 1'000'001);
 }
 
 TEST(MpiTest, Control) { CheckControl(*context->groups.world); }
 
 TEST(MpiTest, ManyInFlightOnTwoGroups) {
   CheckManyInFlight(*context->groups.world, *context->groups.replicas,
-                    *context->compute, *context->communication);
+                    *context->streams.compute, *context->streams.replicas);
 }
 
 TEST(MpiTest, ReversedSubgroups) {
@@ -47,7 +49,8 @@ TEST(MpiTest, ReversedSubgroups) {
   }
   const auto group = world.Split(members);
   ASSERT_TRUE(group.ok()) << group.status();
-  CheckCollectives<float>(**group, *context->compute, *context->communication);
+  CheckCollectives<float>(**group, *context->streams.compute,
+                          *context->streams.replicas);
 }
 
 int RunTests(Bootstrap& bootstrap) {
