@@ -17,13 +17,14 @@ void CheckMatrix(const char* name, const TensorView& x) {
 }
 
 void CheckArgs(const MatMulArgs& args) {
-  const auto& [c, a, b, transpose_a, transpose_b, accumulate] = args;
+  const TensorView &c = args.c, &a = args.a, &b = args.b;
   CheckMatrix("a", a);
   CheckMatrix("b", b);
   CheckMatrix("c", c);
-  COG_CHECK_EQ(a.dim(transpose_a ? 1 : 0), c.dim(0));
-  COG_CHECK_EQ(b.dim(transpose_b ? 0 : 1), c.dim(1));
-  COG_CHECK_EQ(a.dim(transpose_a ? 0 : 1), b.dim(transpose_b ? 1 : 0));
+  COG_CHECK_EQ(a.dim(args.transpose_a ? 1 : 0), c.dim(0));
+  COG_CHECK_EQ(b.dim(args.transpose_b ? 0 : 1), c.dim(1));
+  COG_CHECK_EQ(a.dim(args.transpose_a ? 0 : 1),
+               b.dim(args.transpose_b ? 1 : 0));
   COG_CHECK(a.dtype == b.dtype, a.ToString(), " times ", b.ToString());
   COG_CHECK(c.dtype == a.dtype || c.dtype == DType::kFloat32,
             "float32 inputs give a float32 product, not ", c.ToString());

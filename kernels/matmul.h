@@ -8,6 +8,16 @@
 
 namespace cogdist {
 
+// How a product is cut, and so in which order its sums are taken.
+enum class MatMulBlocking {
+  // As the library likes it. The bits may change with the number of threads.
+  kFastest,
+  // In blocks of the output that depend on its shape only, each computed by one
+  // thread. The bits are a function of the shapes, types, strides and numbers
+  // on one type of processor, whatever the number of threads.
+  kFixed,
+};
+
 // c = op(a) op(b), or c += op(a) op(b).
 //
 // Rows may be strided (a slice of a wider matrix), elements of a row may not.
@@ -20,6 +30,7 @@ struct MatMulArgs {
   bool transpose_a = false;
   bool transpose_b = false;
   bool accumulate = false;  // add to c instead of overwriting it
+  MatMulBlocking blocking = MatMulBlocking::kFastest;
 };
 void MatMul(Stream& stream, const MatMulArgs& args);
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -93,10 +95,16 @@ Description Describe(dnnl_engine_t engine, const MatMulArgs& args) {
 }  // namespace
 
 struct DnnlMatMul::Impl {
-  dnnl_stream_t stream;  // of the cache
+  // What a thread needs for itself.
+  struct Lane {
+    DnnlStream stream;
+    Memory a, b, c, scratch;  // without data; Run() sets the addresses
+  };
+
+  Description description;
   Primitive primitive;
-  Memory a, b, c, scratch;  // without data; Run() sets the addresses
   int64_t scratch_bytes;
+  std::vector<Lane> lanes;
 };
 
 struct DnnlMatMul::Cache {
@@ -104,25 +112,27 @@ struct DnnlMatMul::Cache {
   using Key = std::tuple<std::array<int64_t, 6>, std::array<int64_t, 3>, DType,
                          DType, std::array<bool, 3>, int>;
 
-  static Key KeyOf(const MatMulArgs& args) {
-    const auto& [c, a, b, transpose_a, transpose_b, accumulate] = args;
+  static Key KeyOf(const MatMulArgs& args, int threads) {
+    const TensorView &c = args.c, &a = args.a, &b = args.b;
     return {{c.dim(0), c.dim(1), a.dim(0), a.dim(1), b.dim(0), b.dim(1)},
             {c.strides.dim(0), a.strides.dim(0), b.strides.dim(0)},
             a.dtype,
             c.dtype,
-            {transpose_a, transpose_b, accumulate},
-            omp_get_max_threads()};
+            {args.transpose_a, args.transpose_b, args.accumulate},
+            threads};
   }
 
   Cache() {
     dnnl_engine_t raw_engine = nullptr;
     Check(dnnl_engine_create(&raw_engine, dnnl_cpu, 0), "engine_create");
     engine.reset(raw_engine);
-    dnnl_stream_t raw_stream = nullptr;
-    Check(
-        dnnl_stream_create(&raw_stream, raw_engine, dnnl_stream_default_flags),
-        "stream_create");
-    stream.reset(raw_stream);
+  }
+
+  DnnlStream MakeStream() {
+    dnnl_stream_t stream = nullptr;
+    Check(dnnl_stream_create(&stream, engine.get(), dnnl_stream_default_flags),
+          "stream_create");
+    return DnnlStream(stream);
   }
 
   Memory MakeMemory(const dnnl_memory_desc_t& description) {
@@ -134,53 +144,77 @@ struct DnnlMatMul::Cache {
   }
 
   std::unique_ptr<DnnlMatMul> Make(const MatMulArgs& args) {
-    const Description description = Describe(engine.get(), args);
+    Description description = Describe(engine.get(), args);
     if (description == nullptr) return nullptr;
     dnnl_primitive_t primitive = nullptr;
     Check(dnnl_primitive_create(&primitive, description.get()),
           "primitive_create");
-    const auto query = [&](dnnl_query_t what) {
-      return MakeMemory(
-          *dnnl_primitive_desc_query_md(description.get(), what, 0));
-    };
     const int64_t scratch_bytes =
         dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(
             description.get(), dnnl_query_scratchpad_md, 0));
     auto impl = std::make_unique<Impl>(Impl{
-        .stream = stream.get(),
+        .description = std::move(description),
         .primitive = Primitive(primitive),
-        .a = query(dnnl_query_src_md),
-        .b = query(dnnl_query_weights_md),
-        .c = query(dnnl_query_dst_md),
-        .scratch = query(dnnl_query_scratchpad_md),
         .scratch_bytes = scratch_bytes,
+        .lanes = {},
     });
     return std::unique_ptr<DnnlMatMul>(new DnnlMatMul(std::move(impl)));
   }
 
+  // oneDNN fits a primitive to the threads that it could have when it is made.
+  std::unique_ptr<DnnlMatMul> Make(const MatMulArgs& args, int threads) {
+    std::unique_ptr<DnnlMatMul> result;
+#pragma omp parallel num_threads(1)
+    {
+      omp_set_num_threads(threads);  // until the end of this region
+      result = Make(args);
+    }
+    return result;
+  }
+
+  void AddLanes(Impl& impl, int count) {
+    const auto memory = [&](dnnl_query_t what) {
+      return MakeMemory(
+          *dnnl_primitive_desc_query_md(impl.description.get(), what, 0));
+    };
+    while (static_cast<int>(impl.lanes.size()) < count) {
+      impl.lanes.push_back({.stream = MakeStream(),
+                            .a = memory(dnnl_query_src_md),
+                            .b = memory(dnnl_query_weights_md),
+                            .c = memory(dnnl_query_dst_md),
+                            .scratch = memory(dnnl_query_scratchpad_md)});
+    }
+  }
+
   Engine engine;
-  DnnlStream stream;
   absl::flat_hash_map<Key, std::unique_ptr<DnnlMatMul>> made;
 };
 
 DnnlMatMul::DnnlMatMul(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 DnnlMatMul::~DnnlMatMul() = default;
 
-const DnnlMatMul* DnnlMatMul::Get(Stream& stream, const MatMulArgs& args) {
+const DnnlMatMul* DnnlMatMul::Get(Stream& stream, const MatMulArgs& args,
+                                  int threads) {
   Cache& cache = stream.State<Cache>();
-  const auto [entry, is_new] = cache.made.try_emplace(Cache::KeyOf(args));
-  if (is_new) entry->second = cache.Make(args);
-  return entry->second.get();
+  const auto [entry, is_new] =
+      cache.made.try_emplace(Cache::KeyOf(args, threads));
+  std::unique_ptr<DnnlMatMul>& product = entry->second;
+  if (is_new) product = cache.Make(args, threads);
+  if (product != nullptr) {
+    cache.AddLanes(*product->impl_, omp_get_max_threads());
+  }
+  return product.get();
 }
 
 int64_t DnnlMatMul::scratch_bytes() const { return impl_->scratch_bytes; }
 
 void DnnlMatMul::Run(const MatMulArgs& args, void* scratch) const {
+  const Impl::Lane& lane = impl_->lanes[omp_get_thread_num()];
   const std::array<dnnl_exec_arg_t, 4> list = {{
-      {DNNL_ARG_SRC, impl_->a.get()},
-      {DNNL_ARG_WEIGHTS, impl_->b.get()},
-      {DNNL_ARG_DST, impl_->c.get()},
-      {DNNL_ARG_SCRATCHPAD, impl_->scratch.get()},
+      {DNNL_ARG_SRC, lane.a.get()},
+      {DNNL_ARG_WEIGHTS, lane.b.get()},
+      {DNNL_ARG_DST, lane.c.get()},
+      {DNNL_ARG_SCRATCHPAD, lane.scratch.get()},
   }};
   const std::array<void*, 4> data = {args.a.data, args.b.data, args.c.data,
                                      scratch};
@@ -188,10 +222,10 @@ void DnnlMatMul::Run(const MatMulArgs& args, void* scratch) const {
     Check(dnnl_memory_set_data_handle(list[i].memory, data[i]),
           "memory_set_data_handle");
   }
-  Check(dnnl_primitive_execute(impl_->primitive.get(), impl_->stream,
+  Check(dnnl_primitive_execute(impl_->primitive.get(), lane.stream.get(),
                                list.size(), list.data()),
         "primitive_execute");
-  Check(dnnl_stream_wait(impl_->stream), "stream_wait");
+  Check(dnnl_stream_wait(lane.stream.get()), "stream_wait");
 }
 
 }  // namespace cogdist::cpu

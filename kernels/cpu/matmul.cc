@@ -1,7 +1,9 @@
 #include "kernels/cpu/matmul.h"
 
+#include <optional>
+
 #include "kernels/cpu/cast.h"
-#include "kernels/cpu/dnnl_matmul.h"
+#include "kernels/cpu/matmul_grid.h"
 #include "runtime/device.h"
 
 namespace cogdist::cpu {
@@ -59,26 +61,26 @@ void WidenedMatMul(CpuStream& stream, const MatMulArgs& args) {
   CastRows(stream, wide.args.a, args.a);
   CastRows(stream, wide.args.b, args.b);
   if (args.accumulate) CastRows(stream, wide.args.c, args.c);
-  DnnlMatMul::Get(stream, wide.args)->Run(wide.args, memory + wide.bytes);
+  MatMulGrid::Make(stream, wide.args)->Run(wide.args, memory + wide.bytes);
   CastRows(stream, args.c, wide.args.c);
 }
 
 int64_t WidenedMatMulWorkspaceBytes(Stream& stream, const MatMulArgs& args) {
   const Widened wide = Widen(args, nullptr);
-  return wide.bytes + DnnlMatMul::Get(stream, wide.args)->scratch_bytes();
+  return wide.bytes + MatMulGrid::Make(stream, wide.args)->scratch_bytes();
 }
 
 void MatMul(CpuStream& stream, const MatMulArgs& args) {
   if (IsEmpty(args)) return EmptySum(stream, args);
-  const DnnlMatMul* const product = DnnlMatMul::Get(stream, args);
-  if (product == nullptr) return WidenedMatMul(stream, args);
+  const std::optional<MatMulGrid> product = MatMulGrid::Make(stream, args);
+  if (!product) return WidenedMatMul(stream, args);
   product->Run(args, stream.Workspace(product->scratch_bytes()));
 }
 
 int64_t MatMulWorkspaceBytes(Stream& stream, const MatMulArgs& args) {
   if (IsEmpty(args)) return 0;
-  const DnnlMatMul* const product = DnnlMatMul::Get(stream, args);
-  if (product == nullptr) return WidenedMatMulWorkspaceBytes(stream, args);
+  const std::optional<MatMulGrid> product = MatMulGrid::Make(stream, args);
+  if (!product) return WidenedMatMulWorkspaceBytes(stream, args);
   return product->scratch_bytes();
 }
 

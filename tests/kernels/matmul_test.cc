@@ -23,6 +23,9 @@ struct Size {
 constexpr Size kSizes[] = {{1, 1, 1},   {1, 7, 33},    {5, 1, 17},
                            {3, 5, 1},   {17, 31, 65},  {64, 64, 64},
                            {33, 96, 7}, {130, 67, 259}};
+// One and several fixed blocks, whole and cut.
+constexpr Size kBlockSizes[] = {
+    {5, 3, 17}, {256, 128, 8}, {257, 129, 33}, {300, 400, 20}, {600, 128, 9}};
 
 // A matrix whose rows lie `gap` elements further apart than they are long.
 struct Matrix {
@@ -110,11 +113,96 @@ TEST_F(MatMulTest, WideningGivesTheSameOnProcessorsWithoutBFloat16) {
   CheckAll(cpu::WidenedMatMul);
 }
 
+void Fixed(CpuStream& stream, const MatMulArgs& args) {
+  MatMulArgs fixed = args;
+  fixed.blocking = MatMulBlocking::kFixed;
+  MatMul(stream, fixed);
+}
+
+void FixedWidened(CpuStream& stream, const MatMulArgs& args) {
+  MatMulArgs fixed = args;
+  fixed.blocking = MatMulBlocking::kFixed;
+  cpu::WidenedMatMul(stream, fixed);
+}
+
+TEST_F(MatMulTest, FixedBlocksGiveTheSame) {
+  for (const Types types : kTypes) {
+    for (const Size size : kBlockSizes) {
+      for (int flags = 0; flags < 8; ++flags) {
+        Check(types, size, flags, /*gap=*/flags % 3, Fixed);
+      }
+      Check(types, size, /*flags=*/5, /*gap=*/1, FixedWidened);
+    }
+  }
+}
+
+TEST_F(MatMulTest, BitsOfFixedBlocksDoNotDependOnTheThreadCount) {
+  for (const Types types : kTypes) {
+    for (const Size size :
+         {Size{1, 700, 640}, Size{300, 270, 1030}, Size{31, 17, 2050}}) {
+      for (int flags = 0; flags < 8; ++flags) {
+        const auto [m, n, k] = size;
+        const bool transpose_a = flags & 1, transpose_b = flags & 2;
+        const Matrix a(types.in, transpose_a ? k : m, transpose_a ? m : k, 0,
+                       1);
+        const Matrix b(types.in, transpose_b ? n : k, transpose_b ? k : n, 0,
+                       2);
+        const Matrix c0(types.out, m, n, 0, 3);
+        const HostTensor c(types.out, {m, n});
+        for (const MatMulFunction multiply : {Fixed, FixedWidened}) {
+          ExpectSameBitsForAnyThreadCount([&] {
+            Copy(stream_, c, c0.memory);
+            multiply(stream_, {.c = c,
+                               .a = a.view,
+                               .b = b.view,
+                               .transpose_a = transpose_a,
+                               .transpose_b = transpose_b,
+                               .accumulate = (flags & 4) != 0});
+            return c.bytes();
+          });
+        }
+      }
+    }
+  }
+}
+
+// Gathered weights may start anywhere.
+TEST_F(MatMulTest, BitsOfFixedBlocksDoNotDependOnTheAddress) {
+  constexpr int64_t kSize = 300;
+  for (const Types types : kTypes) {
+    const HostTensor a = RandomTensor(types.in, {kSize * kSize + 64}, 1);
+    std::vector<char> first;
+    for (const int64_t offset : {0, 1, 5, 16}) {
+      const HostTensor moved(types.in, {kSize * kSize + 64});
+      const TensorView x(moved.view().Slice(0, offset, kSize * kSize).data,
+                         types.in, {kSize, kSize});
+      Copy(stream_, x, TensorView(a.view().data, types.in, {kSize, kSize}));
+      const HostTensor c(types.out, {kSize, kSize});
+      MatMul(stream_, {.c = c,
+                       .a = x,
+                       .b = x,
+                       .transpose_b = true,
+                       .blocking = MatMulBlocking::kFixed});
+      if (offset == 0) first = c.bytes();
+      EXPECT_TRUE(c.bytes() == first) << offset;
+    }
+  }
+}
+
+TEST_F(MatMulTest, FixedBlocksLeaveTheThreadCountAlone) {
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(3);
+  Check(kTypes[0], {300, 300, 20}, 0, 0, Fixed);
+  EXPECT_EQ(omp_get_max_threads(), 3);
+  omp_set_num_threads(threads);
+}
+
 TEST_F(MatMulTest, ThreadCountMayChangeBetweenCalls) {
   const int threads = omp_get_max_threads();
   for (const int count : {1, 3, 2}) {
     omp_set_num_threads(count);
     Check(kTypes[1], {130, 67, 259}, 5, 0, Public);
+    Check(kTypes[1], {300, 260, 19}, 5, 0, Fixed);
   }
   omp_set_num_threads(threads);
 }
@@ -154,13 +242,17 @@ TEST_F(MatMulTest, MetaDeviceRecordsTheSameWorkspaceAndReadsNothing) {
     const HostTensor a = RandomTensor(types.in, {512, 130}, 1);
     const HostTensor b = RandomTensor(types.in, {512, 96}, 2);
     const HostTensor c(types.out, {130, 96});
-    MatMulArgs args = {.c = c, .a = a, .b = b, .transpose_a = true};
-    MatMul(stream_, args);
-    for (TensorView* x : {&args.a, &args.b, &args.c}) {
-      x->data = reinterpret_cast<void*>(uintptr_t{1} << 46);
+    for (const MatMulBlocking blocking :
+         {MatMulBlocking::kFastest, MatMulBlocking::kFixed}) {
+      MatMulArgs args = {
+          .c = c, .a = a, .b = b, .transpose_a = true, .blocking = blocking};
+      MatMul(stream_, args);
+      for (TensorView* x : {&args.a, &args.b, &args.c}) {
+        x->data = reinterpret_cast<void*>(uintptr_t{1} << 46);
+      }
+      MatMul(*planned, args);
+      EXPECT_EQ(planned->workspace_bytes(), stream_.workspace_bytes());
     }
-    MatMul(*planned, args);
-    EXPECT_EQ(planned->workspace_bytes(), stream_.workspace_bytes());
   }
 }
 
