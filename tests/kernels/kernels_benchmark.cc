@@ -95,8 +95,14 @@ benchmark::Counter PerSecond(double amount) {
 
 enum class Pass { kForward, kInputGradient, kWeightGradient };
 
-void Product(benchmark::State& state, DType dtype, int64_t out, int64_t in,
-             Pass pass) {
+struct Layer {
+  const char* name;
+  int64_t out, in;
+};
+
+void Product(benchmark::State& state, DType dtype, const Layer& layer,
+             Pass pass, MatMulBlocking blocking) {
+  const auto [name, out, in] = layer;
   Bench bench;
   const TensorView x = bench.Tensor(dtype, {kTokens, in});
   const TensorView y = bench.Tensor(dtype, {kTokens, out});
@@ -107,6 +113,7 @@ void Product(benchmark::State& state, DType dtype, int64_t out, int64_t in,
   if (pass == Pass::kWeightGradient) {
     args = {.c = dw, .a = y, .b = x, .transpose_a = true, .accumulate = true};
   }
+  args.blocking = blocking;
   const double flops = 2.0 * kTokens * out * in;
   const double peak = Peak(dtype);
   MatMul(bench.stream, args);
@@ -254,11 +261,8 @@ void SumOfSquaresOf(benchmark::State& state, DType dtype) {
               [&](Stream& stream) { SumOfSquares(stream, args); });
 }
 
-void RegisterProducts(DType dtype) {
-  struct Layer {
-    const char* name;
-    int64_t out, in;
-  };
+void RegisterProducts(DType dtype, const char* prefix,
+                      MatMulBlocking blocking) {
   for (const Layer& layer :
        {Layer{"qkv", 3 * kHidden, kHidden}, Layer{"o", kHidden, kHidden},
         Layer{"gate_up", 2 * kFfn, kHidden}, Layer{"down", kHidden, kFfn},
@@ -267,9 +271,8 @@ void RegisterProducts(DType dtype) {
                                      std::pair(Pass::kInputGradient, "dx"),
                                      std::pair(Pass::kWeightGradient, "dw")}) {
       benchmark::RegisterBenchmark(
-          absl::StrCat("matmul/", layer.name, "/", name, "/", Name(dtype))
-              .c_str(),
-          Product, dtype, layer.out, layer.in, pass)
+          absl::StrCat(prefix, layer.name, "/", name, "/", Name(dtype)).c_str(),
+          Product, dtype, layer, pass, blocking)
           ->UseRealTime();
     }
   }
@@ -290,7 +293,8 @@ void RegisterAll() {
       {"cast_from", CastOf},
       {"add", AddOf}};
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
-    RegisterProducts(dtype);
+    RegisterProducts(dtype, "matmul/", MatMulBlocking::kFastest);
+    RegisterProducts(dtype, "matmul_fixed/", MatMulBlocking::kFixed);
     for (const auto& [name, function] : kMemoryBound) {
       benchmark::RegisterBenchmark(absl::StrCat(name, "/", Name(dtype)).c_str(),
                                    function, dtype)
