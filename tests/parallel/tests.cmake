@@ -7,6 +7,7 @@ cogdist_test(parallel/lr_schedule)
 cogdist_test(parallel/mesh)
 cogdist_test(parallel/optimizer)
 cogdist_test(parallel/param_store)
+cogdist_test(parallel/pipeline/pipeline)
 cogdist_test(parallel/pipeline/schedule)
 cogdist_test(parallel/ring_schedule)
 

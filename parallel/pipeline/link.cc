@@ -1,0 +1,106 @@
+#include "parallel/pipeline/link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/check.h"
+#include "runtime/clock.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+int64_t AlignedBytes(const Shape& shape, DType dtype) {
+  constexpr int64_t kMask = Device::kAlignment - 1;
+  return (shape.num_elements() * SizeOf(dtype) + kMask) & ~kMask;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PipelineLink>> PipelineLink::Create(Args args) {
+  auto link = std::unique_ptr<PipelineLink>(new PipelineLink(std::move(args)));
+  const Args& made = link->args_;
+  const int buffers = made.receive_buffers + made.send_buffers;
+  if (buffers == 0) return link;
+  Device& device = made.compute->device();
+  COG_ASSIGN_OR_RETURN(
+      link->buffer_,
+      Buffer::Allocate(device, buffers * AlignedBytes(made.shape, made.dtype)));
+  link->CutBuffer();
+  if (made.receive_buffers > 0) link->receive_stream_ = device.CreateStream();
+  if (made.send_buffers > 0) link->send_stream_ = device.CreateStream();
+  return link;
+}
+
+void PipelineLink::CutBuffer() {
+  char* next = static_cast<char*>(buffer_.data());
+  const auto cut = [&](int count, std::vector<Slot>& slots) {
+    for (int i = 0; i < count; ++i) {
+      slots.push_back({.tensor = TensorView(next, args_.dtype, args_.shape)});
+      next += AlignedBytes(args_.shape, args_.dtype);
+    }
+  };
+  cut(args_.receive_buffers, receive_slots_);
+  cut(args_.send_buffers, send_slots_);
+  for (int i = args_.receive_buffers - 1; i >= 0; --i) free_slots_.push_back(i);
+}
+
+void PipelineLink::PostReceive() {
+  COG_CHECK(!free_slots_.empty());
+  const int slot = free_slots_.back();
+  free_slots_.pop_back();
+  receive_stream_->Wait(receive_slots_[slot].free);
+  args_.group->Recv(*receive_stream_, receive_slots_[slot].tensor, args_.from);
+  coming_.push_back({.slot = slot, .arrived = receive_stream_->Record()});
+}
+
+TensorView PipelineLink::Receive() {
+  COG_CHECK(!coming_.empty());
+  const Coming oldest = std::move(coming_.front());
+  coming_.pop_front();
+  WaitFor(oldest.arrived);
+  return receive_slots_[oldest.slot].tensor;
+}
+
+void PipelineLink::Release(const TensorView& received) {
+  const auto slot = std::find_if(
+      receive_slots_.begin(), receive_slots_.end(),
+      [&](const Slot& s) { return s.tensor.data == received.data; });
+  COG_CHECK(slot != receive_slots_.end());
+  slot->free = args_.compute->Record();
+  free_slots_.push_back(slot - receive_slots_.begin());
+}
+
+TensorView PipelineLink::BeginSend() {
+  WaitFor(send_slots_[next_send_].free);
+  return send_slots_[next_send_].tensor;
+}
+
+void PipelineLink::EndSend() {
+  Slot& slot = send_slots_[next_send_];
+  send_stream_->Wait(args_.compute->Record());
+  args_.group->Send(*send_stream_, slot.tensor, args_.to);
+  slot.free = send_stream_->Record();
+  next_send_ = (next_send_ + 1) % args_.send_buffers;
+}
+
+int64_t PipelineLink::workspace_bytes() const {
+  int64_t bytes = 0;
+  for (const auto* stream : {&receive_stream_, &send_stream_}) {
+    if (*stream != nullptr) bytes += (*stream)->workspace_bytes();
+  }
+  return bytes;
+}
+
+void PipelineLink::WaitFor(const Event& event) {
+  if (event.Done()) return;
+  Stream& compute = *args_.compute;
+  compute.Wait(event);
+  // The next kernel would wait here, too, where kernels run on this thread.
+  if (compute.device_type() != DeviceType::kCpu) return;
+  const double start = MonotonicSeconds();
+  compute.Synchronize();
+  waited_seconds_ += MonotonicSeconds() - start;
+}
+
+}  // namespace cogdist

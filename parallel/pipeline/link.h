@@ -1,0 +1,91 @@
+// One direction of a pipeline's traffic: tensors of one shape that come from a
+// rank, and others that go to one, beside what the rank computes. Sends and
+// receives each have a stream, so that neither waits for the other.
+
+#ifndef COGDIST_PARALLEL_PIPELINE_LINK_H_
+#define COGDIST_PARALLEL_PIPELINE_LINK_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "parallel/communicator.h"
+#include "runtime/buffer.h"
+#include "runtime/stream.h"
+#include "runtime/tensor.h"
+
+namespace cogdist {
+
+class PipelineLink {
+ public:
+  struct Args {
+    // This link's alone: the nth tensor sent meets the nth receive.
+    std::unique_ptr<Communicator> group;
+    // Where tensors are read and written; outlives the link, as its device
+    // does.
+    Stream* compute = nullptr;
+    Shape shape;
+    DType dtype = DType::kFloat32;
+    int from = 0;  // ranks of the group
+    int to = 0;
+    int receive_buffers = 0;  // 0: nothing comes
+    int send_buffers = 0;     // 0: nothing goes
+  };
+  static absl::StatusOr<std::unique_ptr<PipelineLink>> Create(Args args);
+
+  // Lets the next tensor come. REQUIRES: a buffer is free.
+  void PostReceive();
+  // The oldest tensor that is coming; the compute stream waits for it. The
+  // caller's until Release().
+  TensorView Receive();
+  // The compute stream has no further use for a received tensor after what is
+  // enqueued on it.
+  void Release(const TensorView& received);
+
+  // Memory for the next tensor to send; the compute stream waits until it is
+  // free.
+  TensorView BeginSend();
+  // Sends what the compute stream has written there.
+  void EndSend();
+
+  int64_t buffer_bytes() const { return buffer_.bytes(); }
+  // Scratch memory of its streams.
+  int64_t workspace_bytes() const;
+  Traffic traffic() const { return args_.group->traffic(); }
+  // Since its creation: for how long the compute stream could not go on for
+  // want of a tensor or of memory to write to. 0 where streams run by
+  // themselves, as on a GPU.
+  double waited_seconds() const { return waited_seconds_; }
+
+ private:
+  struct Slot {
+    TensorView tensor;
+    Event free;  // when it may be written again
+  };
+  struct Coming {
+    int slot = 0;
+    Event arrived;
+  };
+
+  explicit PipelineLink(Args args) : args_(std::move(args)) {}
+  void CutBuffer();
+  void WaitFor(const Event& event);
+
+  Args args_;
+  Buffer buffer_;
+  std::vector<Slot> receive_slots_;
+  std::vector<int> free_slots_;  // of receive_slots_
+  std::deque<Coming> coming_;
+  std::vector<Slot> send_slots_;
+  int next_send_ = 0;
+  double waited_seconds_ = 0;
+  // Destroyed first: they finish what uses the rest.
+  std::unique_ptr<Stream> receive_stream_;
+  std::unique_ptr<Stream> send_stream_;
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_PARALLEL_PIPELINE_LINK_H_

@@ -1,0 +1,161 @@
+#include "parallel/pipeline/pipeline.h"
+
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/check.h"
+#include "runtime/clock.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+// A communicator of the same ranks with message counts of its own.
+absl::StatusOr<std::unique_ptr<Communicator>> Duplicate(Communicator& group) {
+  std::vector<int> ranks(group.size());
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return group.Split(ranks);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const Args& args) {
+  const PipelineShape shape = {.ranks = args.group.size(),
+                               .chunks = args.chunks,
+                               .micro_batches = args.micro_batches};
+  if (shape.ranks == 1 && shape.chunks > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "parallel.virtual_pipeline is ", shape.chunks,
+        ", but parallel.pipeline is 1: chunks are interleaved over two or more "
+        "ranks; set virtual_pipeline to 1"));
+  }
+  auto pipeline =
+      std::unique_ptr<Pipeline>(new Pipeline(args, shape, args.group.rank()));
+  COG_RETURN_IF_ERROR(pipeline->CreateLinks(args));
+  return pipeline;
+}
+
+Pipeline::Pipeline(const Args& args, const PipelineShape& shape, int rank)
+    : shape_(shape),
+      rank_(rank),
+      training_(TrainingSchedule(shape, rank)),
+      inputs_(NumSlots(training_)) {
+  COG_CHECK_GE(args.boundary.num_elements(), 1);
+}
+
+absl::Status Pipeline::CreateLinks(const Args& args) {
+  const PipelineBuffers buffers = BuffersOf(shape_, rank_);
+  const int next = (rank_ + 1) % shape_.ranks;
+  const int previous = (rank_ + shape_.ranks - 1) % shape_.ranks;
+  // With two ranks, next and previous are the same: activations and gradients
+  // would be mixed up in one group.
+  COG_ASSIGN_OR_RETURN(auto forward_group, Duplicate(args.group));
+  COG_ASSIGN_OR_RETURN(auto backward_group, Duplicate(args.group));
+  COG_ASSIGN_OR_RETURN(activations_,
+                       PipelineLink::Create({.group = std::move(forward_group),
+                                             .compute = &args.compute,
+                                             .shape = args.boundary,
+                                             .dtype = args.dtype,
+                                             .from = previous,
+                                             .to = next,
+                                             .receive_buffers = buffers.inputs,
+                                             .send_buffers = buffers.outputs}));
+  COG_ASSIGN_OR_RETURN(
+      gradients_, PipelineLink::Create({.group = std::move(backward_group),
+                                        .compute = &args.compute,
+                                        .shape = args.boundary,
+                                        .dtype = args.dtype,
+                                        .from = next,
+                                        .to = previous,
+                                        .receive_buffers = buffers.d_outputs,
+                                        .send_buffers = buffers.d_inputs}));
+  return absl::OkStatus();
+}
+
+void Pipeline::Train(Stage& stage) { Run(training_, stage, Mode::kTrain); }
+
+void Pipeline::Evaluate(Stage& stage, int micro_batches) {
+  PipelineShape shape = shape_;
+  shape.micro_batches = micro_batches;
+  Run(EvaluationSchedule(shape), stage, Mode::kEvaluate);
+}
+
+void Pipeline::Run(const Schedule& schedule, Stage& stage, Mode mode) {
+  const double start = MonotonicSeconds();
+  const double waited_before = WaitedSeconds();
+  PostReceive(schedule.front());
+  for (size_t i = 0; i < schedule.size(); ++i) {
+    // One ahead, so that a tensor comes while the one before is worked on.
+    if (i + 1 < schedule.size()) PostReceive(schedule[i + 1]);
+    if (schedule[i].kind == PipelineAction::Kind::kForward) {
+      Forward(schedule[i], stage, mode);
+    } else {
+      Backward(schedule[i], stage);
+    }
+  }
+  stats_ = {.total_seconds = MonotonicSeconds() - start,
+            .waited_seconds = WaitedSeconds() - waited_before};
+}
+
+void Pipeline::PostReceive(const PipelineAction& action) {
+  if (action.kind == PipelineAction::Kind::kForward) {
+    if (!shape_.IsFirst(rank_, action.chunk)) activations_->PostReceive();
+  } else {
+    if (!shape_.IsLast(rank_, action.chunk)) gradients_->PostReceive();
+  }
+}
+
+void Pipeline::Forward(const PipelineAction& action, Stage& stage, Mode mode) {
+  ForwardWork work = {.chunk = action.chunk,
+                      .micro_batch = action.micro_batch,
+                      .slot = action.slot};
+  if (!shape_.IsFirst(rank_, work.chunk)) work.input = activations_->Receive();
+  if (!shape_.IsLast(rank_, work.chunk))
+    work.output = activations_->BeginSend();
+  if (mode == Mode::kTrain) {
+    stage.Forward(work);
+    inputs_[work.slot] = work.input;  // kept until the backward pass
+  } else {
+    stage.Evaluate(work);
+    if (work.input) activations_->Release(work.input);
+  }
+  if (work.output) activations_->EndSend();
+}
+
+void Pipeline::Backward(const PipelineAction& action, Stage& stage) {
+  BackwardWork work = {.chunk = action.chunk,
+                       .micro_batch = action.micro_batch,
+                       .slot = action.slot,
+                       .last_of_chunk = action.last_of_chunk};
+  if (!shape_.IsLast(rank_, work.chunk)) work.d_output = gradients_->Receive();
+  if (!shape_.IsFirst(rank_, work.chunk))
+    work.d_input = gradients_->BeginSend();
+  stage.Backward(work);
+  if (work.d_output) gradients_->Release(work.d_output);
+  if (work.d_input) {
+    gradients_->EndSend();
+    activations_->Release(inputs_[work.slot]);
+  }
+}
+
+int64_t Pipeline::buffer_bytes() const {
+  return activations_->buffer_bytes() + gradients_->buffer_bytes();
+}
+
+int64_t Pipeline::workspace_bytes() const {
+  return activations_->workspace_bytes() + gradients_->workspace_bytes();
+}
+
+Traffic Pipeline::traffic() const {
+  const Traffic forward = activations_->traffic();
+  const Traffic backward = gradients_->traffic();
+  return {.data_bytes = forward.data_bytes + backward.data_bytes,
+          .control_bytes = forward.control_bytes + backward.control_bytes};
+}
+
+double Pipeline::WaitedSeconds() const {
+  return activations_->waited_seconds() + gradients_->waited_seconds();
+}
+
+}  // namespace cogdist
