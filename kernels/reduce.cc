@@ -24,4 +24,11 @@ void SumOfSquares(Stream& stream, const ReduceArgs& args) {
   Route(stream, args, cpu::SumOfSquares, cpu::ReduceWorkspaceBytes);
 }
 
+void ChunkSumsOfSquares(Stream& stream, const ChunkSumsOfSquaresArgs& args) {
+  const int64_t n = args.x.num_elements();
+  COG_CHECK_TENSOR(args.x, DType::kFloat32, {n});
+  COG_CHECK_TENSOR(args.out, DType::kFloat64, {NumReduceChunks(n)});
+  Route(stream, args, cpu::ChunkSumsOfSquares);
+}
+
 }  // namespace cogdist

@@ -1,6 +1,6 @@
-// Sums to one number, in float64 and in an order that does not depend on the
-// thread count: fixed chunks of 4096 elements, each in order, then the chunks'
-// sums in a fixed pairwise tree.
+// Sums in float64 and in an order that does not depend on the thread count:
+// fixed chunks of 4096 elements, each in order, and, where one number is asked
+// for, the chunks' sums in a fixed pairwise tree.
 
 #ifndef COGDIST_KERNELS_REDUCE_H_
 #define COGDIST_KERNELS_REDUCE_H_
@@ -10,7 +10,11 @@
 
 namespace cogdist {
 
-inline constexpr int64_t kReduceChunk = 4096;
+inline constexpr int64_t kReduceChunk = 4096;  // elements
+
+inline constexpr int64_t NumReduceChunks(int64_t elements) {
+  return (elements + kReduceChunk - 1) / kReduceChunk;
+}
 
 struct ReduceArgs {
   TensorView out;  // [1] float64: overwritten, or added to if accumulate
@@ -19,6 +23,16 @@ struct ReduceArgs {
 };
 void Sum(Stream& stream, const ReduceArgs& args);
 void SumOfSquares(Stream& stream, const ReduceArgs& args);
+
+// out[i] = sum of the squares of chunk i of x. The numbers of a tensor that is
+// cut at chunk borders are those of the whole, so that ranks that hold parts of
+// it can add them exactly (runtime/exact_sum.h) and get the same norm as one
+// rank that holds it all.
+struct ChunkSumsOfSquaresArgs {
+  TensorView out;  // [ceil(n / kReduceChunk)] float64, overwritten
+  TensorView x;    // [n] float32
+};
+void ChunkSumsOfSquares(Stream& stream, const ChunkSumsOfSquaresArgs& args);
 
 }  // namespace cogdist
 

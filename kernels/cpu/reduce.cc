@@ -9,9 +9,7 @@ namespace {
 
 constexpr int64_t kSideBySide = 8;  // chunks
 
-int64_t NumChunks(const ReduceArgs& args) {
-  return (args.x.num_elements() + kReduceChunk - 1) / kReduceChunk;
-}
+double Square(float x) { return double{x} * double{x}; }
 
 // Sums of the chunks at x, x + kReduceChunk...; all of them are whole.
 template <typename F>
@@ -33,9 +31,9 @@ double SumInOrder(const float* x, int64_t n, const F& f) {
 }
 
 template <typename F>
-void SumChunks(const ReduceArgs& args, double* sums, const F& f) {
-  const float* const x = args.x.Data<float>();
-  const int64_t n = args.x.num_elements();
+void SumChunks(const TensorView& tensor, double* sums, const F& f) {
+  const float* const x = tensor.Data<float>();
+  const int64_t n = tensor.num_elements();
   constexpr int64_t kGroup = kSideBySide * kReduceChunk;
   ParallelFor((n + kGroup - 1) / kGroup, kGroup * 4, [&](int64_t group) {
     const int64_t begin = group * kGroup;
@@ -64,8 +62,8 @@ template <typename F>
 void Reduce(CpuStream& stream, const ReduceArgs& args, const F& f) {
   double* const sums = static_cast<double*>(
       stream.Workspace(ReduceWorkspaceBytes(stream, args)));
-  SumChunks(args, sums, f);
-  const double sum = PairwiseTree(sums, NumChunks(args));
+  SumChunks(args.x, sums, f);
+  const double sum = PairwiseTree(sums, NumReduceChunks(args.x.num_elements()));
   double& out = *args.out.Data<double>();
   out = args.accumulate ? out + sum : sum;
 }
@@ -77,11 +75,15 @@ void Sum(CpuStream& stream, const ReduceArgs& args) {
 }
 
 void SumOfSquares(CpuStream& stream, const ReduceArgs& args) {
-  Reduce(stream, args, [](float x) { return double{x} * double{x}; });
+  Reduce(stream, args, Square);
+}
+
+void ChunkSumsOfSquares(CpuStream&, const ChunkSumsOfSquaresArgs& args) {
+  SumChunks(args.x, args.out.Data<double>(), Square);
 }
 
 int64_t ReduceWorkspaceBytes(Stream&, const ReduceArgs& args) {
-  return NumChunks(args) * sizeof(double);
+  return NumReduceChunks(args.x.num_elements()) * sizeof(double);
 }
 
 }  // namespace cogdist::cpu

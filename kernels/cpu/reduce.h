@@ -11,6 +11,7 @@ namespace cogdist::cpu {
 
 void Sum(CpuStream& stream, const ReduceArgs& args);
 void SumOfSquares(CpuStream& stream, const ReduceArgs& args);
+void ChunkSumsOfSquares(CpuStream& stream, const ChunkSumsOfSquaresArgs& args);
 int64_t ReduceWorkspaceBytes(Stream& stream, const ReduceArgs& args);
 
 }  // namespace cogdist::cpu

@@ -236,14 +236,6 @@ TEST_F(AttentionTest, StridedInputsAndOutputs) {
       });
 }
 
-std::vector<char> BytesOf(std::initializer_list<const HostTensor*> tensors) {
-  std::vector<char> result;
-  for (const HostTensor* t : tensors) {
-    result.insert(result.end(), t->bytes().begin(), t->bytes().end());
-  }
-  return result;
-}
-
 TEST_F(AttentionTest, SameBitsForAnyThreadCount) {
   for (const int64_t q_len : {1, 40, 500}) {
     ForEachVariant({.batch = 2,

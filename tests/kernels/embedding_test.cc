@@ -75,19 +75,5 @@ TEST_F(EmbeddingTest, BackwardLeavesOtherShardsAlone) {
   EXPECT_EQ(shard.values(), whole.values());
 }
 
-TEST_F(EmbeddingTest, BitsDoNotDependOnTheThreadCount) {
-  const int64_t rows = 600, hidden = 131;
-  const HostTensor dy = RandomTensor(DType::kBFloat16, {rows, hidden}, 1);
-  std::vector<int32_t> ids(rows);
-  for (int64_t i = 0; i < rows; ++i) ids[i] = i * i % 11;
-  ExpectSameBitsForAnyThreadCount([&] {
-    const HostTensor dtable(DType::kFloat32, {11, hidden});
-    EmbeddingBackward(stream_, {.dtable = dtable,
-                                .dy = dy,
-                                .ids = TensorView::Of(ids.data(), {rows})});
-    return dtable.bytes();
-  });
-}
-
 }  // namespace
 }  // namespace cogdist

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -66,6 +67,16 @@ inline HostTensor RandomTensor(DType dtype, const Shape& shape, uint64_t stream,
   HostTensor result(dtype, shape);
   for (int64_t i = 0; i < shape.num_elements(); ++i) {
     result.Set(i, scale * rng.Normal(i));
+  }
+  return result;
+}
+
+// The memory of several tensors, one after the other.
+inline std::vector<char> BytesOf(
+    std::initializer_list<const HostTensor*> tensors) {
+  std::vector<char> result;
+  for (const HostTensor* t : tensors) {
+    result.insert(result.end(), t->bytes().begin(), t->bytes().end());
   }
   return result;
 }

@@ -56,13 +56,32 @@ TEST_F(ReduceTest, SquaresDoNotOverflowFloat32) {
   EXPECT_NEAR(out_ / 2e60, 1, 1e-6);
 }
 
-TEST_F(ReduceTest, BitsDoNotDependOnTheThreadCount) {
-  const HostTensor x = RandomTensor(DType::kFloat32, {300000}, 1);
-  ExpectSameBitsForAnyThreadCount([&] {
-    SumOfSquares(stream_, {.out = out(), .x = x});
-    const char* const bytes = reinterpret_cast<const char*>(&out_);
-    return std::vector<char>(bytes, bytes + sizeof(out_));
-  });
+TEST_F(ReduceTest, ChunkSumsAreThoseOfTheParts) {
+  const int64_t n = 19 * kReduceChunk + 77;
+  const HostTensor x = RandomTensor(DType::kFloat32, {n}, 1);
+  const int64_t chunks = NumReduceChunks(n);
+  ASSERT_EQ(chunks, 20);
+  std::vector<double> whole(chunks, -1.0), parts(chunks, -1.0);
+  ChunkSumsOfSquares(stream_,
+                     {.out = TensorView::Of(whole.data(), {chunks}), .x = x});
+  int64_t begin = 0;
+  for (const int64_t end : {0, 1, 9, 12, 20}) {
+    const int64_t first = begin * kReduceChunk;
+    const int64_t count = std::min(n, end * kReduceChunk) - first;
+    ChunkSumsOfSquares(
+        stream_, {.out = TensorView::Of(parts.data() + begin, {end - begin}),
+                  .x = x.view().Slice(0, first, count)});
+    begin = end;
+  }
+  EXPECT_EQ(parts, whole);
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    double sum = 0;
+    const int64_t end = std::min(n, (chunk + 1) * kReduceChunk);
+    for (int64_t i = chunk * kReduceChunk; i < end; ++i) {
+      sum += x.Get(i) * x.Get(i);
+    }
+    EXPECT_EQ(whole[chunk], sum) << chunk;
+  }
 }
 
 TEST_F(ReduceTest, MetaDeviceRecordsTheWorkspace) {

@@ -14,6 +14,7 @@ cogdist_test(kernels/reduce LIBS hwy::hwy)
 cogdist_test(kernels/rmsnorm LIBS hwy::hwy)
 cogdist_test(kernels/rope LIBS hwy::hwy)
 cogdist_test(kernels/swiglu LIBS hwy::hwy)
+cogdist_test(kernels/thread_invariance LIBS hwy::hwy)
 cogdist_test(kernels/vocab_parallel_cross_entropy LIBS hwy::hwy)
 add_test(NAME kernels/cog_attention_random_slow
   COMMAND kernels_cog_attention_random_test --gtest_also_run_disabled_tests
