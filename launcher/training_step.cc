@@ -6,7 +6,7 @@
 #include "absl/types/span.h"
 #include "launcher/config.h"
 #include "parallel/lr_schedule.h"
-#include "parallel/ring_communicator.h"
+#include "parallel/host_communicator.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
 #include "runtime/status_macros.h"
@@ -31,7 +31,7 @@ class ReduceWhenReady : public UnitHooks {
 };
 
 int64_t CommunicationBytes(int64_t ranks) {
-  return ranks > 1 ? RingCommunicator::WorkspaceBytes() : 0;
+  return ranks > 1 ? HostCommunicator::WorkspaceBytes() : 0;
 }
 
 }  // namespace

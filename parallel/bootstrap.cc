@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "parallel/host_communicator.h"
 #include "parallel/mpi_status.h"
 #include "parallel/mpi_transport.h"
-#include "parallel/ring_communicator.h"
 #include "parallel/single_communicator.h"
 #include "runtime/check.h"
 #include "runtime/status_macros.h"
@@ -134,7 +134,7 @@ absl::StatusOr<std::unique_ptr<Communicator>> Bootstrap::CreateWorld(
   if (placement_.world_size == 1) return std::make_unique<SingleCommunicator>();
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport,
                        CreateMpiTransport());
-  return std::make_unique<RingCommunicator>(std::move(transport), device);
+  return std::make_unique<HostCommunicator>(std::move(transport), device);
 }
 
 void Bootstrap::Finish() {

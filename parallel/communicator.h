@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "parallel/reduction.h"
 #include "runtime/stream.h"
 #include "runtime/tensor.h"
 
@@ -38,18 +39,35 @@ class Communicator {
   virtual int size() const = 0;
 
   // x = the sum over ranks, the same bits on every rank. float32 or bfloat16;
-  // bfloat16 is added in float32 and rounded at each rank on its way.
-  virtual void AllReduceSum(Stream& stream, const TensorView& x) = 0;
-  // EvenPart(x, size, rank) = the sum over ranks of that part. The other parts
-  // are left with partial sums.
-  virtual void ReduceScatterSum(Stream& stream, const TensorView& x) = 0;
-  // Every rank gives EvenPart(x, size, rank), in place, and gets all of x.
-  virtual void AllGather(Stream& stream, const TensorView& x) = 0;
-  virtual void Broadcast(Stream& stream, const TensorView& x, int root) = 0;
-  // To and from one rank. A send may hold up its stream until it is received:
-  // ranks that send to each other at the same time do so on two streams.
-  virtual void Send(Stream& stream, const TensorView& x, int to) = 0;
-  virtual void Recv(Stream& stream, const TensorView& x, int from) = 0;
+  // bfloat16 is added in float32 and rounded at each rank on its way. Pairwise
+  // sums need a group of 2^k ranks.
+  void AllReduceSum(Stream& stream, const TensorView& x,
+                    SumOrder order = SumOrder::kRing);
+  // x = the maximum over ranks, NaN where any rank has one. float32.
+  void AllReduceMax(Stream& stream, const TensorView& x);
+  // This rank's part of the flat tensor = the sum over ranks of that part. The
+  // other parts are left with partial sums. Part i is EvenPart(x, size, i), or
+  // [borders[i], borders[i + 1]): size + 1 ascending borders in x; parts may be
+  // empty, and what lies outside all of them is left alone.
+  void ReduceScatterSum(Stream& stream, const TensorView& x,
+                        SumOrder order = SumOrder::kRing);
+  void ReduceScatterSum(Stream& stream, const TensorView& x,
+                        absl::Span<const int64_t> borders,
+                        SumOrder order = SumOrder::kRing);
+  // Every rank gives its part, in place, and gets all others'.
+  void AllGather(Stream& stream, const TensorView& x);
+  void AllGather(Stream& stream, const TensorView& x,
+                 absl::Span<const int64_t> borders);
+  void Broadcast(Stream& stream, const TensorView& x, int root);
+  // To and from one rank; a tensor without elements is no message, and its peer
+  // is not looked at. A send may hold up its stream until it is received: ranks
+  // that send to each other use SendRecv(), or two streams.
+  void Send(Stream& stream, const TensorView& x, int to);
+  void Recv(Stream& stream, const TensorView& x, int from);
+  // Both at once, as one operation; the tensors do not overlap, and may differ
+  // in size and type. It meets the peers' Send(), Recv() or SendRecv().
+  void SendRecv(Stream& stream, const TensorView& send, int to,
+                const TensorView& recv, int from);
 
   // A communicator of `members`: ranks of this group, in their new order.
   // Called by all members and no one else, with the same list.
@@ -66,14 +84,41 @@ class Communicator {
   // Every rank's string, by rank.
   virtual std::vector<std::string> AllGatherStrings(absl::string_view mine) = 0;
 
-  // values[i] = the sum (in rank order, so the same bits everywhere) or the
-  // maximum over ranks; a maximum with a NaN is NaN.
+  // values[i] = the sum (in rank order, so the same bits everywhere; of
+  // integers, which must not overflow, exact) or the maximum over ranks; a
+  // maximum with a NaN is NaN.
   void AllReduceSumHost(absl::Span<double> values);
+  void AllReduceSumHost(absl::Span<int64_t> values);
   void AllReduceMaxHost(absl::Span<double> values);
   // `text` of rank `root`; the others' is not looked at.
   std::string BroadcastString(absl::string_view text, int root);
   // Returns after every rank has called it. Does not wait for streams.
   void Barrier();
+
+ protected:
+  // One direction of a SendRecv: between `x` and the rank `peer`.
+  struct Transfer {
+    TensorView x;
+    int peer = 0;
+  };
+
+ private:
+  // The collectives above, with their arguments checked.
+  virtual void DoAllReduce(Stream& stream, const TensorView& x, Reduction op,
+                           SumOrder order) = 0;
+  virtual void DoReduceScatter(Stream& stream, const TensorView& x,
+                               absl::Span<const int64_t> borders,
+                               SumOrder order) = 0;
+  virtual void DoAllGather(Stream& stream, const TensorView& x,
+                           absl::Span<const int64_t> borders) = 0;
+  virtual void DoBroadcast(Stream& stream, const TensorView& x, int root) = 0;
+  virtual void DoSendRecv(Stream& stream, const Transfer& send,
+                          const Transfer& recv) = 0;
+
+  void CheckSum(const TensorView& x, SumOrder order) const;
+  void CheckBorders(const TensorView& x,
+                    absl::Span<const int64_t> borders) const;
+  void CheckTransfer(const Transfer& transfer) const;
 };
 
 }  // namespace cogdist

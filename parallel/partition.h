@@ -4,7 +4,9 @@
 #define COGDIST_PARALLEL_PARTITION_H_
 
 #include <cstdint>
+#include <vector>
 
+#include "absl/types/span.h"
 #include "runtime/tensor.h"
 
 namespace cogdist {
@@ -23,6 +25,18 @@ struct ElementRange {
 inline ElementRange EvenPart(int64_t elements, int parts, int index) {
   const int64_t begin = elements * index / parts;
   return {begin, elements * (index + 1) / parts - begin};
+}
+
+// Even parts as borders, the form in which uneven ones are given, too: part i
+// is [borders[i], borders[i + 1]).
+inline std::vector<int64_t> EvenBorders(int64_t elements, int parts) {
+  std::vector<int64_t> borders(parts + 1);
+  for (int i = 0; i <= parts; ++i) borders[i] = elements * i / parts;
+  return borders;
+}
+
+inline ElementRange PartOf(absl::Span<const int64_t> borders, int index) {
+  return {borders[index], borders[index + 1] - borders[index]};
 }
 
 // A contiguous tensor's part as a flat view.

@@ -13,20 +13,6 @@ class SingleCommunicator : public Communicator {
   int rank() const override { return 0; }
   int size() const override { return 1; }
 
-  void AllReduceSum(Stream&, const TensorView&) override {}
-  void ReduceScatterSum(Stream&, const TensorView&) override {}
-  void AllGather(Stream&, const TensorView&) override {}
-  void Broadcast(Stream&, const TensorView&, int root) override {
-    COG_CHECK_EQ(root, 0);
-  }
-  // There is no other rank.
-  void Send(Stream&, const TensorView&, int to) override {
-    COG_CHECK(false, "rank 0 of 1 sends to rank ", to);
-  }
-  void Recv(Stream&, const TensorView&, int from) override {
-    COG_CHECK(false, "rank 0 of 1 receives from rank ", from);
-  }
-
   absl::StatusOr<std::unique_ptr<Communicator>> Split(
       absl::Span<const int> members) override {
     COG_CHECK(members.size() == 1 && members[0] == 0);
@@ -36,6 +22,16 @@ class SingleCommunicator : public Communicator {
   std::vector<std::string> AllGatherStrings(absl::string_view mine) override {
     return {std::string(mine)};
   }
+
+ private:
+  void DoAllReduce(Stream&, const TensorView&, Reduction, SumOrder) override {}
+  void DoReduceScatter(Stream&, const TensorView&, absl::Span<const int64_t>,
+                       SumOrder) override {}
+  void DoAllGather(Stream&, const TensorView&,
+                   absl::Span<const int64_t>) override {}
+  void DoBroadcast(Stream&, const TensorView&, int) override {}
+  // There is no other rank: both tensors are empty.
+  void DoSendRecv(Stream&, const Transfer&, const Transfer&) override {}
 };
 
 }  // namespace cogdist

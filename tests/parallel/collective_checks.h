@@ -5,6 +5,7 @@
 #ifndef COGDIST_TESTS_PARALLEL_COLLECTIVE_CHECKS_H_
 #define COGDIST_TESTS_PARALLEL_COLLECTIVE_CHECKS_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -35,6 +36,15 @@ std::vector<T> Integers(int rank, int64_t count) {
     values[i] = T(static_cast<float>((i * 7 + rank * 3) % 11 - 5));
   }
   return values;
+}
+
+template <typename T>
+bool SameBits(const std::vector<T>& a, const std::vector<T>& b) {
+  const auto bytes = [](const std::vector<T>& v) {
+    return absl::string_view(reinterpret_cast<const char*>(v.data()),
+                             v.size() * sizeof(T));
+  };
+  return bytes(a) == bytes(b);
 }
 
 template <typename T>
@@ -124,6 +134,108 @@ void CheckBroadcast(Communicator& group, Stream& stream, int64_t count) {
   }
 }
 
+// Parts of very different sizes, with gaps at both ends, by rank.
+inline std::vector<int64_t> UnevenBorders(int64_t count, int size) {
+  std::vector<int64_t> borders;
+  for (int i = 0; i <= size; ++i) {
+    borders.push_back((i % 3 == 1 ? i - 1 : i) * (count - count / 8) / size +
+                      count / 16);
+  }
+  return borders;
+}
+
+// The integers are exact in any order, so both orders give them.
+template <typename T>
+void CheckUnevenParts(Communicator& group, Stream& stream, int64_t count,
+                      SumOrder order) {
+  const int n = group.size();
+  const std::vector<int64_t> borders = UnevenBorders(count, n);
+  std::vector<T> x = Integers<T>(group.rank(), count);
+  const std::vector<T> own = x;
+  SentByAll sent(group);
+  group.ReduceScatterSum(stream, Flat(x), borders, order);
+  stream.Synchronize();
+  const ElementRange mine = PartOf(borders, group.rank());
+  for (int64_t i = mine.begin; i < mine.end(); ++i) {
+    ASSERT_EQ(static_cast<float>(x[i]), IntegerSum<T>(n, i)) << i;
+  }
+  const int64_t covered = borders.back() - borders.front();
+  EXPECT_EQ(sent.Read(), (n - 1) * covered * int64_t{sizeof(T)});
+  group.AllGather(stream, Flat(x), borders);
+  stream.Synchronize();
+  EXPECT_EQ(sent.Read(), 2 * (n - 1) * covered * int64_t{sizeof(T)});
+  for (int64_t i = 0; i < count; ++i) {
+    const bool inside = i >= borders.front() && i < borders.back();
+    ASSERT_EQ(static_cast<float>(x[i]),
+              inside ? IntegerSum<T>(n, i) : static_cast<float>(own[i]))
+        << i;
+  }
+}
+
+// A NaN of any rank comes through, and infinities are ordered.
+inline void CheckAllReduceMax(Communicator& group, Stream& stream,
+                              int64_t count) {
+  const int n = group.size();
+  std::vector<float> x = Integers<float>(group.rank(), count);
+  for (int64_t i = 0; i < count; ++i) {
+    if (i % 5 == 1 && i % n == group.rank()) x[i] = NAN;
+    if (i % 5 == 2) x[i] = -INFINITY;
+  }
+  SentByAll sent(group);
+  group.AllReduceMax(stream, Flat(x));
+  stream.Synchronize();
+  for (int64_t i = 0; i < count; ++i) {
+    float expected = i % 5 == 2 ? -INFINITY : -5;
+    for (int rank = 0; rank < n && i % 5 != 2; ++rank) {
+      expected = std::max(expected, (i * 7 + rank * 3) % 11 - 5.0F);
+    }
+    if (i % 5 == 1) {
+      ASSERT_TRUE(std::isnan(x[i])) << i;
+    } else {
+      ASSERT_EQ(x[i], expected) << i;
+    }
+  }
+  EXPECT_EQ(sent.Read(), 2 * (n - 1) * count * int64_t{sizeof(float)});
+}
+
+// Both directions as one operation on one stream, to a rank `distance` on and
+// from one `distance` back: with 1 round the ring, with n/2 between pairs.
+// Rank r sends count + r elements.
+template <typename T>
+void CheckExchange(Communicator& group, Stream& stream, int64_t count,
+                   int distance) {
+  const int n = group.size();
+  if (distance % n == 0) return;
+  const int to = (group.rank() + distance) % n;
+  const int from = (group.rank() + n - distance) % n;
+  std::vector<T> out = Integers<T>(group.rank(), count + group.rank());
+  std::vector<T> in(count + from);
+  SentByAll sent(group);
+  group.SendRecv(stream, Flat(out), to, Flat(in), from);
+  stream.Synchronize();
+  EXPECT_TRUE(SameBits(in, Integers<T>(from, count + from)));
+  EXPECT_EQ(sent.Read(), (n * count + n * (n - 1) / 2) * int64_t{sizeof(T)});
+}
+
+// Values move down a line of ranks: its ends have a side without a message.
+// The middle's SendRecv() meets the first rank's Send() and the last's Recv().
+template <typename T>
+void CheckLine(Communicator& group, Stream& stream, int64_t count) {
+  const int n = group.size(), rank = group.rank();
+  std::vector<T> out = Integers<T>(rank, count), in(rank > 0 ? count : 0);
+  if (rank == 0 && n > 1) {
+    group.Send(stream, Flat(out), 1);
+  } else if (rank == n - 1 && n > 2) {
+    group.Recv(stream, Flat(in), rank - 1);
+  } else {
+    if (rank == n - 1) out.clear();
+    group.SendRecv(stream, Flat(out), rank + 1, Flat(in), rank - 1);
+  }
+  stream.Synchronize();
+  if (rank == 0) return;
+  EXPECT_TRUE(SameBits(in, Integers<T>(rank - 1, count)));
+}
+
 // Everybody passes its values on to the next rank, on two streams so that the
 // receives need not wait for the sends.
 template <typename T>
@@ -189,6 +301,10 @@ inline void CheckControl(Communicator& group) {
   group.AllReduceSumHost(absl::MakeSpan(sums));
   EXPECT_EQ(sums[0], n * (n - 1) / 2);
   EXPECT_EQ(sums[1], n * 0.5);
+  // Not a sum of doubles: the lowest bit is there.
+  int64_t counts[] = {(int64_t{1} << 55) + rank};
+  group.AllReduceSumHost(absl::MakeSpan(counts));
+  EXPECT_EQ(counts[0], n * (int64_t{1} << 55) + n * (n - 1) / 2);
   double largest[] = {-1.0 * rank, 10.0 + rank, rank == n - 1 ? NAN : 1.0};
   group.AllReduceMaxHost(absl::MakeSpan(largest));
   EXPECT_EQ(largest[0], 0);
@@ -213,6 +329,14 @@ void CheckCollectives(Communicator& group, Stream& stream, Stream& other) {
     CheckAllGather<T>(group, stream, count);
     CheckBroadcast<T>(group, stream, count);
     CheckSendRecv<T>(group, stream, other, count);
+    CheckUnevenParts<T>(group, stream, count, SumOrder::kRing);
+    if ((group.size() & (group.size() - 1)) == 0) {
+      CheckUnevenParts<T>(group, stream, count, SumOrder::kPairwise);
+    }
+    CheckAllReduceMax(group, stream, count);
+    CheckExchange<T>(group, stream, count, 1);
+    CheckExchange<T>(group, stream, count, group.size() / 2);
+    CheckLine<T>(group, stream, count);
   }
   CheckSameBits<T>(group, stream, 1001);
 }
@@ -221,13 +345,17 @@ void CheckCollectives(Communicator& group, Stream& stream, Stream& other) {
 inline void CheckManyInFlight(Communicator& first, Communicator& second,
                               Stream& stream, Stream& other) {
   constexpr int kRounds = 40;
+  const int n = first.size();
+  const SumOrder order =
+      (n & (n - 1)) == 0 ? SumOrder::kPairwise : SumOrder::kRing;
   std::vector<std::vector<float>> data;
   for (int i = 0; i < kRounds; ++i) {
     data.push_back(Integers<float>(first.rank(), 100 + 37 * i));
   }
   for (int i = 0; i < kRounds; ++i) {
     Communicator& group = i % 3 == 0 ? second : first;
-    group.AllReduceSum(i % 2 == 0 ? stream : other, Flat(data[i]));
+    group.AllReduceSum(i % 2 == 0 ? stream : other, Flat(data[i]),
+                       i % 4 < 2 ? SumOrder::kRing : order);
     if (i % 10 == 5) first.Barrier();  // control in the middle of it all
   }
   stream.Synchronize();

@@ -15,7 +15,7 @@ namespace cogdist::testing {
 namespace {
 
 // Small messages, so that the test's sizes take many; a turn ends after one.
-constexpr RingOptions kTinyChunks = {.chunk_bytes = 256, .turn_bytes = 1};
+constexpr MessageOptions kTinyChunks = {.chunk_bytes = 256, .turn_bytes = 1};
 
 class CollectivesTest : public ::testing::TestWithParam<int> {};
 
@@ -55,7 +55,7 @@ TEST_P(CollectivesTest, ManyInFlight) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, CollectivesTest, ::testing::Range(1, 9));
 
-TEST(RingCommunicatorTest, SplitsIntoReorderedGroups) {
+TEST(HostCommunicatorTest, SplitsIntoReorderedGroups) {
   RunRanks(6, kTinyChunks, [](TestRank& self) {
     const std::vector<int> odd = {5, 3, 1}, even = {0, 2, 4};
     const auto group = self.world->Split(self.rank % 2 == 1 ? odd : even);
@@ -78,7 +78,7 @@ TEST(RingCommunicatorTest, SplitsIntoReorderedGroups) {
 
 // Rank 0 meets the others in a control operation while they still need it for
 // a collective that it has only enqueued.
-TEST(RingCommunicatorTest, ControlLetsPendingStreamsAdvance) {
+TEST(HostCommunicatorTest, ControlLetsPendingStreamsAdvance) {
   RunRanks(3, kTinyChunks, [](TestRank& self) {
     std::vector<float> x = Integers<float>(self.rank, 5000);
     self.world->AllReduceSum(*self.communication, Flat(x));
@@ -90,7 +90,7 @@ TEST(RingCommunicatorTest, ControlLetsPendingStreamsAdvance) {
 }
 
 // A kernel on another stream that waits for the event sees the sum.
-TEST(RingCommunicatorTest, EventsOrderStreams) {
+TEST(HostCommunicatorTest, EventsOrderStreams) {
   RunRanks(2, kTinyChunks, [](TestRank& self) {
     std::vector<float> x = Integers<float>(self.rank, 5000), copy(5000);
     self.world->AllReduceSum(*self.communication, Flat(x));
@@ -100,10 +100,10 @@ TEST(RingCommunicatorTest, EventsOrderStreams) {
   });
 }
 
-TEST(RingCommunicatorTest, MetaDeviceCountsWithoutSending) {
+TEST(HostCommunicatorTest, MetaDeviceCountsWithoutSending) {
   ThreadHub hub(4);
   MetaDevice device;
-  RingCommunicator world(hub.Connect(1), device);
+  HostCommunicator world(hub.Connect(1), device);
   const std::unique_ptr<Stream> stream = device.CreateStream();
   const TensorView x(nullptr, DType::kFloat32, {1000});
   world.AllReduceSum(*stream, x);
@@ -124,12 +124,13 @@ TEST(CommunicatorDeathTest, OwnBugs) {
   CpuDevice device;
   const std::unique_ptr<Stream> stream = device.CreateStream();
   ThreadHub hub(2);
-  RingCommunicator world(hub.Connect(0), device);
+  HostCommunicator world(hub.Connect(0), device);
   std::vector<int32_t> integers(4);
   std::vector<float> floats(4);
   EXPECT_DEATH(world.AllReduceSum(*stream, Flat(integers)), "cannot sum int32");
   EXPECT_DEATH(world.Send(*stream, Flat(floats), 0), "no other rank 0");
   EXPECT_DEATH(world.Broadcast(*stream, Flat(floats), 2), "no rank 2");
+  EXPECT_DEATH(world.AllGather(*stream, Flat(floats), {0, 3, 5}), "0 to 5");
   EXPECT_DEATH((void)world.Split({1}), "members");
 }
 

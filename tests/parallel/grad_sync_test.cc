@@ -14,7 +14,7 @@ namespace cogdist::testing {
 namespace {
 
 // Many turns for every bucket, so that the overlap can be watched.
-constexpr RingOptions kTinyChunks = {.chunk_bytes = 256, .turn_bytes = 1};
+constexpr MessageOptions kTinyChunks = {.chunk_bytes = 256, .turn_bytes = 1};
 
 // Units of the given sizes in elements, multiples of 128 so that the store adds
 // no padding.
@@ -181,7 +181,7 @@ TEST(GradSyncDeathTest, UnitsAreReadyOnce) {
   const auto communication = device.CreateStream();
   const auto params = MakeStore(device, *compute, {128, 128});
   ThreadHub hub(2);
-  RingCommunicator world(hub.Connect(0), device);
+  HostCommunicator world(hub.Connect(0), device);
   GradSync sync({*params, world, *compute, *communication}, {.overlap = false});
   EXPECT_DEATH(sync.Finish(), "CHECK failed");
   sync.UnitReady(1);

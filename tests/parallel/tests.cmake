@@ -1,15 +1,17 @@
 # Tests of parallel/.
 cogdist_test(parallel/bootstrap)
+cogdist_test(parallel/collective_schedule)
 cogdist_test(parallel/communicator)
 cogdist_test(parallel/context/zigzag)
 cogdist_test(parallel/grad_sync)
 cogdist_test(parallel/lr_schedule)
 cogdist_test(parallel/mesh)
+cogdist_test(parallel/meta_transport)
 cogdist_test(parallel/optimizer)
 cogdist_test(parallel/param_store)
 cogdist_test(parallel/pipeline/pipeline)
 cogdist_test(parallel/pipeline/schedule)
-cogdist_test(parallel/ring_schedule)
+cogdist_test(parallel/sum_order)
 
 # cogdist_mpi_test(NAME RANKS...): tests/parallel/NAME_test.cc, which has its own
 # main(), under mpirun with each number of ranks.

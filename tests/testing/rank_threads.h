@@ -11,7 +11,7 @@
 
 #include "parallel/mesh.h"
 #include "parallel/rank_context.h"
-#include "parallel/ring_communicator.h"
+#include "parallel/host_communicator.h"
 #include "parallel/thread_transport.h"
 #include "proto/run_config.pb.h"
 #include "runtime/check.h"
@@ -31,7 +31,7 @@ struct TestRank {
 };
 
 // Runs `body` on `size` threads and waits for all of them.
-inline void RunRanks(int size, const RingOptions& options,
+inline void RunRanks(int size, const MessageOptions& options,
                      const std::function<void(TestRank&)>& body) {
   ThreadHub hub(size);
   std::vector<std::thread> threads;
@@ -39,7 +39,7 @@ inline void RunRanks(int size, const RingOptions& options,
     threads.emplace_back([&, rank] {
       CurrentRankTag().rank = rank;
       TestRank self{.rank = rank, .size = size};
-      self.world = std::make_unique<RingCommunicator>(hub.Connect(rank),
+      self.world = std::make_unique<HostCommunicator>(hub.Connect(rank),
                                                       self.device, options);
       self.compute = self.device.CreateStream();
       self.communication = self.device.CreateStream();
@@ -62,8 +62,8 @@ inline void RunRankContexts(int size,
     threads.emplace_back([&, rank] {
       CurrentRankTag().rank = rank;
       auto device = std::make_unique<CpuDevice>();
-      auto world = std::make_unique<RingCommunicator>(hub.Connect(rank),
-                                                      *device, RingOptions());
+      auto world = std::make_unique<HostCommunicator>(hub.Connect(rank),
+                                                      *device, MessageOptions());
       const auto mesh = Mesh::Create(size, ParallelConfig());
       COG_CHECK_OK(mesh.status());
       auto context =
