@@ -5,8 +5,8 @@
 
 #include "absl/types/span.h"
 #include "launcher/config.h"
-#include "parallel/lr_schedule.h"
 #include "parallel/host_communicator.h"
+#include "parallel/lr_schedule.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
 #include "runtime/status_macros.h"

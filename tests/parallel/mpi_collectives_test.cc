@@ -31,6 +31,9 @@ TEST(MpiTest, Collectives) {
   CheckCollectives<BFloat16>(world, *context->streams.compute,
                              *context->streams.replicas);
   CheckAllReduce<float>(world, *context->streams.compute, 3'000'001);
+  CheckUnevenParts<float>(world, *context->streams.compute, 3'000'001,
+                          SumOrder::kRing);
+  CheckExchange<float>(world, *context->streams.compute, 1'000'001, 1);
   CheckBroadcast<float>(world, *context->streams.compute, 1'000'001);
 }
 

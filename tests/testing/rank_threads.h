@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "parallel/host_communicator.h"
 #include "parallel/mesh.h"
 #include "parallel/rank_context.h"
-#include "parallel/host_communicator.h"
 #include "parallel/thread_transport.h"
 #include "proto/run_config.pb.h"
 #include "runtime/check.h"
@@ -62,8 +62,8 @@ inline void RunRankContexts(int size,
     threads.emplace_back([&, rank] {
       CurrentRankTag().rank = rank;
       auto device = std::make_unique<CpuDevice>();
-      auto world = std::make_unique<HostCommunicator>(hub.Connect(rank),
-                                                      *device, MessageOptions());
+      auto world = std::make_unique<HostCommunicator>(
+          hub.Connect(rank), *device, MessageOptions());
       const auto mesh = Mesh::Create(size, ParallelConfig());
       COG_CHECK_OK(mesh.status());
       auto context =
