@@ -111,6 +111,11 @@ std::string PrintRunConfig(const RunConfig& config) {
   return text;
 }
 
+int64_t SequencesPerPass(const RunConfig& config) {
+  if (config.deterministic() == LAYOUT_INVARIANT) return 1;
+  return config.batch().micro_batch_size();
+}
+
 int64_t TokensPerStep(const RunConfig& config) {
   return config.batch().global_batch_size() * config.data().seq_len();
 }

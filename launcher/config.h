@@ -29,6 +29,10 @@ void ResolveConfig(absl::string_view path, RunConfig& config);
 // doubles are printed so that they read back exactly.
 std::string PrintRunConfig(const RunConfig& config);
 
+// Sequences of one forward pass: batch.micro_batch_size, or one where sums must
+// not depend on it.
+int64_t SequencesPerPass(const RunConfig& config);
+
 // Targets of one update over all ranks. `config` is resolved.
 int64_t TokensPerStep(const RunConfig& config);
 

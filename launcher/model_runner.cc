@@ -132,8 +132,10 @@ double ModelRunner::TakeLossSum() {
 }
 
 SequenceLayout ModelRunner::LayoutOf(const TokenBatch& batch) const {
-  return model_.Layout(batch.inputs.dim(0), batch.inputs.dim(1),
-                       batch.document_start);
+  SequenceLayout layout =
+      model_.Layout(batch.inputs.dim(0), batch.inputs.dim(1));
+  layout.document_start = batch.document_start;
+  return layout;
 }
 
 TokenBatch ModelRunner::Upload(const Batch& batch) {

@@ -5,16 +5,20 @@
 
 #include <string>
 
+#include "absl/types/span.h"
 #include "kernels/cog_attention.h"
 #include "models/layer.h"
 #include "models/linear.h"
+#include "parallel/context/zigzag.h"
 
 namespace cogdist {
 
 // Where the rows of an activation stand in their sequences.
 struct SequenceLayout {
   int64_t batch = 0;
-  int64_t seq = 0;
+  int64_t seq = 0;  // tokens of each sequence that this rank holds
+  // Which of the whole sequence's these are, in order; all where empty.
+  absl::Span<const Piece> pieces;
   TensorView document_start;  // [batch, seq] int32; optional
   TensorView rope_table;      // see kernels/rope.h
 

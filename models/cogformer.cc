@@ -31,12 +31,8 @@ absl::Status Cogformer::AllocateTables(Device& device, Stream& stream) {
   return absl::OkStatus();
 }
 
-SequenceLayout Cogformer::Layout(int64_t batch, int64_t seq,
-                                 TensorView document_start) const {
-  return {.batch = batch,
-          .seq = seq,
-          .document_start = document_start,
-          .rope_table = rope_table_};
+SequenceLayout Cogformer::Layout(int64_t batch, int64_t seq) const {
+  return {.batch = batch, .seq = seq, .rope_table = rope_table_};
 }
 
 Block::Shared Cogformer::MakeShared(const LayerContext& ctx,
@@ -58,8 +54,8 @@ void Cogformer::Decode(const LayerContext& ctx, TensorView inputs,
                        std::vector<KeyValueCache>& caches,
                        TensorView logits) const {
   COG_CHECK_EQ(chunks_.size(), 1u);
-  chunks_[0].Decode(ctx, inputs, Layout(inputs.dim(0), inputs.dim(1), {}),
-                    caches, logits);
+  chunks_[0].Decode(ctx, inputs, Layout(inputs.dim(0), inputs.dim(1)), caches,
+                    logits);
 }
 
 std::vector<KeyValueCache> Cogformer::MakeCaches(const LayerContext& ctx,

@@ -25,12 +25,13 @@ class Cogformer {
   // Allocates the constant tables. Call once, before any pass.
   absl::Status AllocateTables(Device& device, Stream& stream);
 
+  int64_t table_bytes() const { return rope_buffer_.bytes(); }
+
   const std::vector<CogformerChunk>& chunks() const { return chunks_; }
   const CogformerConfig& config() const { return config_; }
 
-  // How the rows of a micro-batch lie; `document_start` may be absent.
-  SequenceLayout Layout(int64_t batch, int64_t seq,
-                        TensorView document_start) const;
+  // Rows of `batch` sequences of `seq` tokens.
+  SequenceLayout Layout(int64_t batch, int64_t seq) const;
 
   // Buffers that the passes of all chunks share, from the arena.
   Block::Shared MakeShared(const LayerContext& ctx,

@@ -79,7 +79,7 @@ class CogformerTest : public testing::Test {
   }
 
   CogformerChunk::ForwardArgs Args(Recompute recompute) {
-    const SequenceLayout layout = model_->Layout(kBatch, kSeq, TensorView());
+    const SequenceLayout layout = model_->Layout(kBatch, kSeq);
     return {
         .batch = Batch(),
         .layout = layout,
