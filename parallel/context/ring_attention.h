@@ -24,12 +24,15 @@
 namespace cogdist {
 
 // Where ring attention computes and sends. Results and temporaries are ordered
-// on `compute`, which has waited for all transfers that the call started.
+// on `compute`, which waits for all transfers that the call started.
 struct ContextRing {
-  Communicator& group;  // the context group
+  Communicator* group = nullptr;  // absent: this rank alone
   Stream& compute;
-  Stream& communication;
-  Arena& arena;  // temporaries, given back within the call
+  Stream* communication = nullptr;  // takes the transfers of a group
+  Arena& arena;                     // temporaries, given back within the call
+
+  int size() const { return group == nullptr ? 1 : group->size(); }
+  int rank() const { return group == nullptr ? 0 : group->rank(); }
 };
 
 // AttentionForward and AttentionBackward of whole sequences, of which every

@@ -2,6 +2,7 @@
 cogdist_test(parallel/bootstrap)
 cogdist_test(parallel/collective_schedule)
 cogdist_test(parallel/communicator)
+cogdist_test(parallel/context/ring_attention LIBS hwy::hwy)
 cogdist_test(parallel/context/zigzag)
 cogdist_test(parallel/grad_sync)
 cogdist_test(parallel/lr_schedule)
@@ -31,3 +32,4 @@ endfunction()
 
 cogdist_mpi_test(mpi_collectives 1 2 3 4)
 cogdist_benchmark(parallel/allreduce)
+cogdist_benchmark(parallel/context/ring_attention)
