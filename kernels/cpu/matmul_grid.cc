@@ -10,9 +10,9 @@ namespace cogdist::cpu {
 namespace {
 
 // Large enough that packing the operands of a block costs little (the products
-// of a layer keep 94-98 % of their speed), small enough that a few hundred rows
-// and columns make work for several threads. Changing them changes the bits of
-// every layout-invariant run.
+// of a layer keep 92 % of their speed in bfloat16, 98 % in float32), small
+// enough that a few hundred rows and columns make work for several threads.
+// Changing them changes the bits of every layout-invariant run.
 constexpr int64_t kBlockRows = 256;
 constexpr int64_t kBlockColumns = 128;
 
