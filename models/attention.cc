@@ -1,6 +1,8 @@
 #include "models/attention.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/rope.h"
@@ -20,31 +22,60 @@ void Append(Stream& stream, TensorView cache, int64_t begin, TensorView x) {
   }
 }
 
+Attention::Config OnThisRank(Attention::Config config,
+                             const ModelParallel& parallel) {
+  const int ranks = parallel.tensor_size();
+  COG_CHECK(config.heads % ranks == 0 &&
+                (config.kv_heads % ranks == 0 || ranks % config.kv_heads == 0),
+            ranks, " tensor ranks share ", config.heads, " heads and ",
+            config.kv_heads, " key/value heads");
+  config.heads /= ranks;
+  config.kv_heads = std::max<int64_t>(1, config.kv_heads / ranks);
+  return config;
+}
+
+// This rank's part of the projection to keys or values.
+NamedTensor KeyValueShard(const ParamRegistry& registry, std::string name,
+                          const Attention::Config& config) {
+  const ModelParallel& parallel = registry.parallel;
+  const Shape shape = {config.kv_heads * config.head_dim, config.hidden};
+  if (config.kv_heads >= parallel.tensor_size()) {
+    return registry.RowShard(std::move(name), shape);
+  }
+  const int64_t head =
+      config.kv_heads * parallel.tensor_rank() / parallel.tensor_size();
+  return {.name = std::move(name),
+          .shape = shape,
+          .held = ElementRange{head * config.head_dim, config.head_dim},
+          .copies = {.group = parallel.kv_copies, .partial_gradients = true}};
+}
+
 }  // namespace
 
-Attention::Attention(ParamStore& params, ParamStore::UnitId unit,
-                     const std::string& prefix, const Config& config)
-    : config_(config),
-      qkv_proj_(params, unit,
-                {{absl::StrCat(prefix, ".q_proj.weight"),
-                  {config.heads * config.head_dim, config.hidden}},
-                 {absl::StrCat(prefix, ".k_proj.weight"),
-                  {config.kv_heads * config.head_dim, config.hidden}},
-                 {absl::StrCat(prefix, ".v_proj.weight"),
-                  {config.kv_heads * config.head_dim, config.hidden}}},
-                config.init_std),
-      o_proj_(params, unit,
-              {{absl::StrCat(prefix, ".o_proj.weight"),
-                {config.hidden, config.heads * config.head_dim}}},
+Attention::Attention(const ParamRegistry& registry, const std::string& prefix,
+                     const Config& config)
+    : config_(OnThisRank(config, registry.parallel)),
+      qkv_proj_(
+          registry,
+          {registry.RowShard(absl::StrCat(prefix, ".q_proj.weight"),
+                             {config.heads * config.head_dim, config.hidden}),
+           KeyValueShard(registry, absl::StrCat(prefix, ".k_proj.weight"),
+                         config),
+           KeyValueShard(registry, absl::StrCat(prefix, ".v_proj.weight"),
+                         config)},
+          config.init_std),
+      o_proj_(registry,
+              {.name = absl::StrCat(prefix, ".o_proj.weight"),
+               .shape = {config.hidden, config.heads * config.head_dim}},
               config.output_init_std),
       scale_(1 / std::sqrt(static_cast<float>(config.head_dim))) {}
 
 Attention::Saved Attention::Forward(const LayerContext& ctx, TensorView y,
-                                    TensorView x,
+                                    const ShardedRows& x,
                                     const SequenceLayout& layout) const {
   const Saved saved = {
-      .qkv = ctx.Activation(x.dim(0), qkv_width()),
-      .o = ctx.Activation(x.dim(0), o_width()),
+      .qkv = ctx.Activation(x.rows, qkv_width()),
+      .o = ctx.Activation(x.rows, o_width()),
       .lse = ctx.Float32({layout.batch, config_.heads, layout.seq})};
   qkv_proj_.Forward(ctx, saved.qkv, x);
   Rotate(ctx, saved.qkv, layout, 0, /*inverse=*/false);
@@ -63,11 +94,11 @@ Attention::Saved Attention::Forward(const LayerContext& ctx, TensorView y,
 }
 
 void Attention::Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
-                         TensorView x, const Saved& saved,
+                         const ShardedRows& x, const Saved& saved,
                          const SequenceLayout& layout) const {
   const ArenaScope scope(ctx.arena);
-  const TensorView d_o = ctx.Activation(x.dim(0), o_width());
-  const TensorView dqkv = ctx.Activation(x.dim(0), qkv_width());
+  const TensorView d_o = ctx.Activation(x.rows, o_width());
+  const TensorView dqkv = ctx.Activation(x.rows, qkv_width());
   o_proj_.Backward(ctx, d_o, dy, saved.o);
   const Heads heads = Split(saved.qkv, layout);
   const Heads gradients = Split(dqkv, layout);
@@ -91,10 +122,11 @@ void Attention::Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
 void Attention::Decode(const LayerContext& ctx, TensorView y, TensorView x,
                        const SequenceLayout& layout,
                        const KeyValueCache& cache) const {
+  COG_CHECK_EQ(ctx.parallel.tensor_size(), 1);
   const ArenaScope scope(ctx.arena);
   const TensorView qkv = ctx.Activation(x.dim(0), qkv_width());
   const TensorView o = ctx.Activation(x.dim(0), o_width());
-  qkv_proj_.Forward(ctx, qkv, x);
+  qkv_proj_.Forward(ctx, qkv, WithRoomForAll(ctx, x));
   Rotate(ctx, qkv, layout, cache.length, /*inverse=*/false);
   const Heads heads = Split(qkv, layout);
   Append(ctx.stream, cache.k, cache.length, heads.k);

@@ -8,7 +8,8 @@
 #include "absl/types/span.h"
 #include "kernels/cog_attention.h"
 #include "models/layer.h"
-#include "models/linear.h"
+#include "models/parallel_linear.h"
+#include "models/sharded_rows.h"
 #include "parallel/context/zigzag.h"
 
 namespace cogdist {
@@ -31,8 +32,13 @@ struct KeyValueCache {
   int64_t length = 0;  // tokens that are filled in
 };
 
-// From [rows, hidden] to [rows, hidden], causal. Queries, keys and values are
-// one stacked matrix; the kernels read them from its output where they lie.
+// From [held rows, hidden] to [held rows, hidden], causal. Queries, keys and
+// values are one stacked matrix; the kernels read them from its output where
+// they lie.
+//
+// A tensor group shares the heads out evenly. Where it has more ranks than
+// there are key/value heads, a rank holds the one that its query heads use,
+// with the part of its gradient that comes from them.
 class Attention {
  public:
   struct Config {
@@ -45,29 +51,30 @@ class Attention {
     double output_init_std = 0;
   };
 
-  // What Backward needs beside the layer's input.
+  // What Backward needs beside the layer's input. Heads are those of this rank.
   struct Saved {
     TensorView qkv;  // [rows, (heads + 2 kv_heads) * head_dim], rotated
     TensorView o;    // [rows, heads * head_dim]
     TensorView lse;  // [batch, heads, seq]
   };
 
-  // Parameters are registered as `prefix`.{q,k,v,o}_proj.weight.
-  Attention(ParamStore& params, ParamStore::UnitId unit,
-            const std::string& prefix, const Config& config);
+  // Parameters are registered as `prefix`.{q,k,v,o}_proj.weight. REQUIRES: the
+  // tensor degree divides heads, and divides kv_heads or is a multiple of them.
+  Attention(const ParamRegistry& registry, const std::string& prefix,
+            const Config& config);
 
   // y = Wo attention(x).
-  Saved Forward(const LayerContext& ctx, TensorView y, TensorView x,
+  Saved Forward(const LayerContext& ctx, TensorView y, const ShardedRows& x,
                 const SequenceLayout& layout) const;
 
   // x: the input of Forward, kept or made again.
   void Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
-                TensorView x, const Saved& saved,
+                const ShardedRows& x, const Saved& saved,
                 const SequenceLayout& layout) const;
 
   // Forward for the next layout.seq tokens of sequences whose earlier tokens
   // are in `cache`, which takes the new keys and values in; its length is the
-  // caller's to advance.
+  // caller's to advance. REQUIRES: no tensor parallelism.
   void Decode(const LayerContext& ctx, TensorView y, TensorView x,
               const SequenceLayout& layout, const KeyValueCache& cache) const;
 
@@ -88,9 +95,9 @@ class Attention {
   }
   int64_t o_width() const { return config_.heads * config_.head_dim; }
 
-  Config config_;
-  Linear qkv_proj_;
-  Linear o_proj_;
+  Config config_;  // its heads and kv_heads are those of this rank
+  ColumnParallelLinear qkv_proj_;
+  RowParallelLinear o_proj_;
   float scale_;
 };
 

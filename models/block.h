@@ -21,25 +21,26 @@ class Block {
   // What is recomputed is absent: with kSelective the outputs of the norms and
   // `mlp`, with kBlock all but `x`.
   struct Saved {
-    Arena::Mark begin = 0;    // releasing to it gives the whole struct back
-    TensorView x;             // [rows, hidden]: the block's input
-    TensorView attention_in;  // [rows, hidden]: RMSNorm(x)
+    Arena::Mark begin = 0;     // releasing to it gives the whole struct back
+    TensorView x;              // [held rows, hidden]: the block's input
+    ShardedRows attention_in;  // RMSNorm(x)
     Attention::Saved attention;
-    TensorView middle;  // [rows, hidden]: x + attention
-    TensorView mlp_in;  // [rows, hidden]: RMSNorm(middle)
+    TensorView middle;   // [held rows, hidden]: x + attention
+    ShardedRows mlp_in;  // RMSNorm(middle)
     Mlp::Saved mlp;
-    TensorView attention_rstd, mlp_rstd;  // [rows], of the norms
+    TensorView attention_rstd, mlp_rstd;  // [held rows], of the norms
   };
 
   // Buffers of the whole network that outlive a block's forward pass.
   struct Shared {
-    TensorView delta;  // [rows, hidden]: the pending addition to the residual
+    // The pending addition to the residual.
+    TensorView delta;  // [held rows, hidden]
     // Saved::middle and the norms' outputs where those are not kept.
-    TensorView middle;  // [rows, hidden]
+    TensorView middle;  // [held rows, hidden]
     TensorView normed;  // [rows, hidden]
   };
 
-  Block(ParamStore& params, ParamStore::UnitId unit, const std::string& prefix,
+  Block(const ParamRegistry& registry, const std::string& prefix,
         const Attention::Config& attention, const Mlp::Config& mlp,
         double norm_eps);
 
@@ -48,8 +49,8 @@ class Block {
                 const Shared& shared, const SequenceLayout& layout,
                 Recompute recompute) const;
 
-  // `d`, the gradient of the block's output [rows, hidden], becomes that of its
-  // input. Gives the arena back to saved.begin.
+  // `d`, the gradient of the block's output [held rows, hidden], becomes that
+  // of its input. Gives the arena back to saved.begin.
   void Backward(const LayerContext& ctx, TensorView d, const Saved& saved,
                 const Shared& shared, const SequenceLayout& layout) const;
 

@@ -39,10 +39,11 @@ Block::Shared Cogformer::MakeShared(const LayerContext& ctx,
                                     const SequenceLayout& layout,
                                     Recompute recompute) const {
   const int64_t rows = layout.rows();
+  const int64_t held = ctx.parallel.HeldRows(rows).count;
   const int64_t hidden = config_.hidden_size();
-  Block::Shared shared = {.delta = ctx.Activation(rows, hidden)};
+  Block::Shared shared = {.delta = ctx.Activation(held, hidden)};
   if (recompute == Recompute::kBlock) {
-    shared.middle = ctx.Activation(rows, hidden);
+    shared.middle = ctx.Activation(held, hidden);
   }
   if (recompute != Recompute::kNothing) {
     shared.normed = ctx.Activation(rows, hidden);

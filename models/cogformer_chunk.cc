@@ -40,6 +40,10 @@ TensorView GatherToken(const LayerContext& ctx, TensorView x,
   return token;
 }
 
+int64_t HeldRows(const LayerContext& ctx, const SequenceLayout& layout) {
+  return ctx.parallel.HeldRows(layout.rows()).count;
+}
+
 TensorView Flat(TensorView x) { return x.Reshape({x.num_elements()}); }
 
 }  // namespace
@@ -63,8 +67,8 @@ CogformerChunk::CogformerChunk(const CogformerConfig& config,
   for (int64_t i = chunk.layers.begin; i < chunk.layers.end(); ++i) {
     const std::string prefix = absl::StrCat("model.layers.", i);
     block_units_.push_back(params.AddUnit(prefix));
-    blocks_.emplace_back(params, block_units_.back(), prefix,
-                         AttentionOfLayer(config, i), MlpOf(config),
+    blocks_.emplace_back(ParamRegistry{params, block_units_.back(), parallel},
+                         prefix, AttentionOfLayer(config, i), MlpOf(config),
                          config.norm_eps());
   }
   if (!chunk.last) return;
@@ -76,7 +80,7 @@ CogformerChunk::CogformerChunk(const CogformerConfig& config,
   }
   head_unit_ = params.AddUnit("head");
   head_.emplace(
-      params, *head_unit_,
+      ParamRegistry{params, *head_unit_, parallel},
       LmHead::Config{
           .vocab = config.vocab_size(),
           .hidden = hidden_,
@@ -93,7 +97,7 @@ CogformerChunk::Table CogformerChunk::AddTable(absl::string_view unit_name,
                                                ParamStore& params) {
   const ParamStore::UnitId unit = params.AddUnit(unit_name);
   return {.unit = unit,
-          .layer = TokenEmbedding(params, unit, parallel, config.vocab_size(),
+          .layer = TokenEmbedding({params, unit, parallel}, config.vocab_size(),
                                   config.hidden_size(), config.init_std())};
 }
 
@@ -103,7 +107,7 @@ void CogformerChunk::Forward(const LayerContext& ctx, const ForwardArgs& args,
   saved.layout = args.layout;
   saved.blocks.resize(blocks_.size());
   if (head_.has_value()) {
-    saved.d = ctx.Activation(args.layout.rows(), hidden_);
+    saved.d = ctx.Activation(HeldRows(ctx, args.layout), hidden_);
   }
   if (embedding_.has_value()) saved.ids = Flat(args.batch.inputs);
   ResidualStream stream = Enter(ctx, args, hooks);
@@ -188,7 +192,7 @@ ResidualStream CogformerChunk::Enter(const LayerContext& ctx,
                                      UnitHooks& hooks) const {
   if (!embedding_.has_value()) return {.x = args.input};
   const ResidualStream stream = {
-      .x = ctx.Activation(args.layout.rows(), hidden_)};
+      .x = ctx.Activation(HeldRows(ctx, args.layout), hidden_)};
   hooks.Begin(embedding_->unit, Pass::kForward);
   embedding_->layer.Forward(ctx, stream.x, Flat(args.batch.inputs));
   hooks.End(embedding_->unit, Pass::kForward);

@@ -34,7 +34,7 @@ class CogformerChunk {
     SequenceLayout layout;
     TensorView ids;  // [rows] int32; of the first chunk
     std::vector<Block::Saved> blocks;
-    TensorView d;  // [residual rows, hidden]: gradient of the residual stream,
+    TensorView d;  // [held rows, hidden]: gradient of the residual stream,
                    // of the last chunk
   };
 
@@ -45,7 +45,7 @@ class CogformerChunk {
   struct ForwardArgs {
     TokenBatch batch;
     SequenceLayout layout;
-    // The residual stream, [residual rows, hidden]: from the chunk before,
+    // The residual stream, [held rows, hidden]: from the chunk before,
     // absent in the first, kept until the backward pass; for the next one,
     // absent in the last.
     TensorView input, output;

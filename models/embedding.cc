@@ -3,28 +3,46 @@
 #include "kernels/embedding.h"
 
 namespace cogdist {
+namespace {
 
-TokenEmbedding::TokenEmbedding(ParamStore& params, ParamStore::UnitId unit,
-                               const ModelParallel& parallel, int64_t vocab,
+NamedTensor TableShard(const ParamRegistry& registry, int64_t vocab,
+                       int64_t hidden) {
+  NamedTensor table =
+      registry.RowShard("model.embed_tokens.weight", {vocab, hidden});
+  table.copies = {.group = registry.parallel.tied, .partial_gradients = true};
+  return table;
+}
+
+}  // namespace
+
+TokenEmbedding::TokenEmbedding(const ParamRegistry& registry, int64_t vocab,
                                int64_t hidden, double init_std)
-    : table_(params.Add(
-          unit,
-          {.tensors = {{.name = "model.embed_tokens.weight",
-                        .shape = {vocab, hidden},
-                        .copies = {parallel.tied, /*partial_gradients=*/true}}},
-           .init = {ParamInit::Kind::kNormal, init_std}})) {}
+    : table_(registry.Add({.tensors = {TableShard(registry, vocab, hidden)},
+                           .init = {ParamInit::Kind::kNormal, init_std}})),
+      first_id_(registry.parallel.TensorPart(vocab).begin) {}
 
 void TokenEmbedding::Forward(const LayerContext& ctx, TensorView y,
                              TensorView ids) const {
-  EmbeddingForward(ctx.stream,
-                   {.y = y, .table = ctx.params.weight(table_), .ids = ids});
+  const ArenaScope scope(ctx.arena);
+  // One rank has the row of an id, the others give zeros.
+  const TensorView partial = MakePartial(ctx, y, ids.dim(0));
+  EmbeddingForward(ctx.stream, {.y = partial,
+                                .table = ctx.params.weight(table_),
+                                .ids = ids,
+                                .first_id = first_id_});
+  SumPartial(ctx, ctx.stream, partial);
+  TakeHeldRows(ctx, y, partial);
 }
 
 void TokenEmbedding::Backward(const LayerContext& ctx, TensorView dy,
                               TensorView ids) const {
-  EmbeddingBackward(
-      ctx.stream,
-      {.dtable = ctx.params.gradient(table_), .dy = dy, .ids = ids});
+  const ArenaScope scope(ctx.arena);
+  const TensorView all_dy =
+      Gathered(ctx, ctx.stream, {.rows = ids.dim(0), .held = dy});
+  EmbeddingBackward(ctx.stream, {.dtable = ctx.params.gradient(table_),
+                                 .dy = all_dy,
+                                 .ids = ids,
+                                 .first_id = first_id_});
 }
 
 }  // namespace cogdist

@@ -7,10 +7,15 @@
 // * Saved tensors and temporaries come from the arena; temporaries are given
 //   back within the call, saved ones by whoever runs the backward pass, in
 //   reverse order.
-// * Activations are [rows, width] with rows = batch * seq.
+// * Activations are [rows, width] with rows = batch * seq. Between layers, with
+//   sequence parallelism, each rank of the tensor group holds a part of the
+//   rows: [held rows, width]. See models/sharded_rows.h.
 
 #ifndef COGDIST_MODELS_LAYER_H_
 #define COGDIST_MODELS_LAYER_H_
+
+#include <string>
+#include <utility>
 
 #include "models/model_parallel.h"
 #include "parallel/param_store.h"
@@ -19,6 +24,24 @@
 #include "runtime/tensor.h"
 
 namespace cogdist {
+
+// Where a layer registers its parameters, and the ranks that it shares them
+// with.
+struct ParamRegistry {
+  ParamStore& params;
+  ParamStore::UnitId unit;
+  ModelParallel parallel = {};
+
+  ParamStore::ParamId Add(ParamSpec spec) const {
+    return params.Add(unit, std::move(spec));
+  }
+  // The part of a matrix that this rank holds where the tensor group shares
+  // its rows out evenly.
+  NamedTensor RowShard(std::string name, const Shape& shape) const {
+    return ShardOf({.name = std::move(name), .shape = shape}, 0,
+                   parallel.tensor_size(), parallel.tensor_rank());
+  }
+};
 
 struct LayerContext {
   Stream& stream;

@@ -5,29 +5,40 @@
 #include "kernels/matmul.h"
 
 namespace cogdist {
+namespace {
 
-Linear::Linear(ParamStore& params, ParamStore::UnitId unit,
-               std::vector<NamedTensor> tensors, double init_std)
-    : weight_(
-          params.Add(unit, {.tensors = std::move(tensors),
+// Every product of the network.
+void Multiply(const LayerContext& ctx, MatMulArgs args) {
+  if (ctx.parallel.layout_invariant) args.blocking = MatMulBlocking::kFixed;
+  MatMul(ctx.stream, args);
+}
+
+}  // namespace
+
+Linear::Linear(const ParamRegistry& registry, std::vector<NamedTensor> tensors,
+               double init_std)
+    : weight_(registry.Add({.tensors = std::move(tensors),
                             .init = {ParamInit::Kind::kNormal, init_std}})) {}
 
 void Linear::Forward(const LayerContext& ctx, TensorView y,
                      TensorView x) const {
-  MatMul(
-      ctx.stream,
+  Multiply(
+      ctx,
       {.c = y, .a = x, .b = ctx.params.weight(weight_), .transpose_b = true});
 }
 
-void Linear::Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
-                      TensorView x) const {
-  MatMul(ctx.stream, {.c = ctx.params.gradient(weight_),
-                      .a = dy,
-                      .b = x,
-                      .transpose_a = true,
-                      .accumulate = true});
-  if (!dx) return;
-  MatMul(ctx.stream, {.c = dx, .a = dy, .b = ctx.params.weight(weight_)});
+void Linear::InputGradient(const LayerContext& ctx, TensorView dx,
+                           TensorView dy) const {
+  Multiply(ctx, {.c = dx, .a = dy, .b = ctx.params.weight(weight_)});
+}
+
+void Linear::WeightGradient(const LayerContext& ctx, TensorView dy,
+                            TensorView x) const {
+  Multiply(ctx, {.c = ctx.params.gradient(weight_),
+                 .a = dy,
+                 .b = x,
+                 .transpose_a = true,
+                 .accumulate = true});
 }
 
 }  // namespace cogdist

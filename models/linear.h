@@ -1,4 +1,4 @@
-// y = x W^T, without bias.
+// y = x W^T, without bias: the three products of one matrix.
 
 #ifndef COGDIST_MODELS_LINEAR_H_
 #define COGDIST_MODELS_LINEAR_H_
@@ -9,21 +9,25 @@
 
 namespace cogdist {
 
-// x [rows, in], y [rows, out].
+// x [rows, in], y [rows, out]. On its own this is one rank's layer; see
+// models/parallel_linear.h for matrices that a tensor group shares.
 class Linear {
  public:
-  // W is the named matrices stacked by rows, each [out, in].
-  Linear(ParamStore& params, ParamStore::UnitId unit,
-         std::vector<NamedTensor> tensors, double init_std);
+  // W is what this rank holds of the named matrices, each [out, in], stacked by
+  // rows.
+  Linear(const ParamRegistry& registry, std::vector<NamedTensor> tensors,
+         double init_std);
 
   // Uses a matrix that another layer has registered (tied embeddings).
   explicit Linear(ParamStore::ParamId weight) : weight_(weight) {}
 
   void Forward(const LayerContext& ctx, TensorView y, TensorView x) const;
 
-  // dx is left alone where it is absent.
-  void Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
-                TensorView x) const;
+  // The backward pass: dx = dy W, and W's gradient += dy^T x.
+  void InputGradient(const LayerContext& ctx, TensorView dx,
+                     TensorView dy) const;
+  void WeightGradient(const LayerContext& ctx, TensorView dy,
+                      TensorView x) const;
 
  private:
   ParamStore::ParamId weight_;

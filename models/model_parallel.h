@@ -5,6 +5,7 @@
 #define COGDIST_MODELS_MODEL_PARALLEL_H_
 
 #include "parallel/communicator.h"
+#include "parallel/partition.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
@@ -33,6 +34,16 @@ struct ModelParallel {
 
   int tensor_size() const { return tensor == nullptr ? 1 : tensor->size(); }
   int tensor_rank() const { return tensor == nullptr ? 0 : tensor->rank(); }
+  // What this rank has of n indices that the tensor group shares out evenly.
+  ElementRange TensorPart(int64_t n) const {
+    return EvenPart(n, tensor_size(), tensor_rank());
+  }
+  bool shards_rows() const { return sequence_parallel && tensor_size() > 1; }
+  // Those of `rows` rows of the residual stream that this rank holds.
+  ElementRange HeldRows(int64_t rows) const {
+    return shards_rows() ? TensorPart(rows) : ElementRange{0, rows};
+  }
+
   int context_size() const { return context == nullptr ? 1 : context->size(); }
   int context_rank() const { return context == nullptr ? 0 : context->rank(); }
 };

@@ -5,11 +5,23 @@
 #include "kernels/rmsnorm.h"
 
 namespace cogdist {
+namespace {
 
-RmsNorm::RmsNorm(ParamStore& params, ParamStore::UnitId unit, std::string name,
+NamedTensor Gain(const ModelParallel& parallel, std::string name,
+                 int64_t hidden) {
+  return {.name = std::move(name),
+          .shape = {hidden},
+          .copies = {.group = parallel.tensor,
+                     .partial_gradients = parallel.shards_rows()}};
+}
+
+}  // namespace
+
+RmsNorm::RmsNorm(const ParamRegistry& registry, std::string name,
                  int64_t hidden, double eps)
-    : gain_(params.Add(unit, {.tensors = {{std::move(name), {hidden}}},
-                              .init = {ParamInit::Kind::kOnes}})),
+    : gain_(registry.Add(
+          {.tensors = {Gain(registry.parallel, std::move(name), hidden)},
+           .init = {ParamInit::Kind::kOnes}})),
       eps_(static_cast<float>(eps)) {}
 
 void RmsNorm::Forward(const LayerContext& ctx, TensorView y, TensorView rstd,

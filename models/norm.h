@@ -19,8 +19,10 @@ struct ResidualStream {
 
 class RmsNorm {
  public:
-  RmsNorm(ParamStore& params, ParamStore::UnitId unit, std::string name,
-          int64_t hidden, double eps);
+  // Every rank holds the whole gain. With sequence parallelism its gradient
+  // there is that of the rows that the rank holds.
+  RmsNorm(const ParamRegistry& registry, std::string name, int64_t hidden,
+          double eps);
 
   // Writes the sum of the stream to `sum` (which may be the memory of stream.x)
   // and its norm to y. REQUIRES: without a delta, `sum` is stream.x.

@@ -38,6 +38,10 @@ class LayersTest : public testing::Test {
     ExpectParamGradients(weights, harness_.Gradients(), loss);
   }
 
+  ShardedRows Whole(TensorView x) {
+    return WithRoomForAll(harness_.Context(), x);
+  }
+
   TensorView Random(int64_t rows, int64_t cols) {
     return harness_.Random(rows, cols, ++seed_);
   }
@@ -85,15 +89,16 @@ class LayersTest : public testing::Test {
   std::vector<float> rope_table_;
 };
 
-TEST_F(LayersTest, LinearLeavesAnAbsentDxAlone) {
+TEST_F(LayersTest, LinearAddsToItsGradient) {
   ParamStore& params = harness_.params();
-  const Linear linear(params, params.AddUnit("u"),
+  const Linear linear({params, params.AddUnit("u")},
                       {{"a", {5, kHidden}}, {"b", {3, kHidden}}}, 0.5);
   harness_.AllocateParams();
   const TensorView x = Random(kRows, kHidden), y = Random(kRows, 8);
   const TensorView dy = Random(kRows, 8), dx = Random(kRows, kHidden);
   linear.Forward(harness_.Context(), y, x);
-  linear.Backward(harness_.Context(), dx, dy, x);
+  linear.InputGradient(harness_.Context(), dx, dy);
+  linear.WeightGradient(harness_.Context(), dy, x);
   Compare(x, y, dx, dy,
           [&](const reference::Weights& w, const reference::Matrix& in) {
             reference::Matrix stacked(8, kHidden);
@@ -104,7 +109,7 @@ TEST_F(LayersTest, LinearLeavesAnAbsentDxAlone) {
             return reference::Linear(in, stacked);
           });
   const reference::Weights once = harness_.Gradients();
-  linear.Backward(harness_.Context(), TensorView(), dy, x);
+  linear.WeightGradient(harness_.Context(), dy, x);
   for (const auto& [name, twice] : harness_.Gradients()) {
     for (size_t i = 0; i < twice.values.size(); ++i) {
       EXPECT_NEAR(twice.values[i], 2 * once.at(name).values[i], 1e-4);
@@ -114,7 +119,7 @@ TEST_F(LayersTest, LinearLeavesAnAbsentDxAlone) {
 
 TEST_F(LayersTest, RmsNorm) {
   ParamStore& params = harness_.params();
-  const RmsNorm norm(params, params.AddUnit("u"), "gain", kHidden, kEps);
+  const RmsNorm norm({params, params.AddUnit("u")}, "gain", kHidden, kEps);
   harness_.AllocateParams();
   const TensorView x = Random(kRows, kHidden), y = Random(kRows, kHidden);
   const TensorView dy = Random(kRows, kHidden), dx = Random(kRows, kHidden);
@@ -129,7 +134,7 @@ TEST_F(LayersTest, RmsNorm) {
 
 TEST_F(LayersTest, RmsNormAddsDeltaAndResidualGradient) {
   ParamStore& params = harness_.params();
-  const RmsNorm norm(params, params.AddUnit("u"), "gain", kHidden, kEps);
+  const RmsNorm norm({params, params.AddUnit("u")}, "gain", kHidden, kEps);
   harness_.AllocateParams();
   const TensorView x = Random(kRows, kHidden), delta = Random(kRows, kHidden);
   const TensorView sum = Random(kRows, kHidden), y = Random(kRows, kHidden);
@@ -156,7 +161,7 @@ TEST_F(LayersTest, RmsNormAddsDeltaAndResidualGradient) {
 
 TEST_F(LayersTest, Mlp) {
   ParamStore& params = harness_.params();
-  const Mlp mlp(params, params.AddUnit("u"), "mlp",
+  const Mlp mlp({params, params.AddUnit("u")}, "mlp",
                 {.hidden = kHidden,
                  .ffn = kFfn,
                  .init_std = 0.4,
@@ -164,8 +169,8 @@ TEST_F(LayersTest, Mlp) {
   harness_.AllocateParams();
   const TensorView x = Random(kRows, kHidden), y = Random(kRows, kHidden);
   const TensorView dy = Random(kRows, kHidden), dx = Random(kRows, kHidden);
-  const Mlp::Saved saved = mlp.Forward(harness_.Context(), y, x);
-  mlp.Backward(harness_.Context(), dx, dy, x, saved);
+  const Mlp::Saved saved = mlp.Forward(harness_.Context(), y, Whole(x));
+  mlp.Backward(harness_.Context(), dx, dy, Whole(x), saved);
   Compare(x, y, dx, dy,
           [](const reference::Weights& w, const reference::Matrix& in) {
             return reference::Mlp(w, "mlp", in);
@@ -175,7 +180,7 @@ TEST_F(LayersTest, Mlp) {
 void LayersTest::TestAttention(int64_t kv_heads, AttentionKind kind,
                                std::vector<int32_t> document_start) {
   ParamStore& params = harness_.params();
-  const Attention attention(params, params.AddUnit("u"), "self_attn",
+  const Attention attention({params, params.AddUnit("u")}, "self_attn",
                             AttentionConfig(kv_heads, kind));
   harness_.AllocateParams();
   const TensorView x = Random(kRows, kHidden), y = Random(kRows, kHidden);
@@ -183,8 +188,8 @@ void LayersTest::TestAttention(int64_t kv_heads, AttentionKind kind,
   const SequenceLayout layout =
       Layout(document_start.empty() ? nullptr : &document_start);
   const Attention::Saved saved =
-      attention.Forward(harness_.Context(), y, x, layout);
-  attention.Backward(harness_.Context(), dx, dy, x, saved, layout);
+      attention.Forward(harness_.Context(), y, Whole(x), layout);
+  attention.Backward(harness_.Context(), dx, dy, Whole(x), saved, layout);
   reference::Network network = Network(kv_heads);
   network.document_start = document_start;
   const bool cog = kind == AttentionKind::kCog;
@@ -216,7 +221,8 @@ TEST_F(LayersTest, DocumentMaskedAttention) {
 void LayersTest::TestBlock(Recompute recompute) {
   ParamStore& params = harness_.params();
   const Block block(
-      params, params.AddUnit("u"), "b", AttentionConfig(2, AttentionKind::kCog),
+      {params, params.AddUnit("u")}, "b",
+      AttentionConfig(2, AttentionKind::kCog),
       {.hidden = kHidden, .ffn = kFfn, .init_std = 0.4, .output_init_std = 0.3},
       kEps);
   harness_.AllocateParams();
@@ -254,8 +260,7 @@ TEST_F(LayersTest, BlockThatRecomputesAll) { TestBlock(Recompute::kBlock); }
 
 TEST_F(LayersTest, Embedding) {
   ParamStore& params = harness_.params();
-  const TokenEmbedding embedding(params, params.AddUnit("u"), ModelParallel(),
-                                 11, kHidden, 1);
+  const TokenEmbedding embedding({params, params.AddUnit("u")}, 11, kHidden, 1);
   harness_.AllocateParams();
   std::vector<int32_t> ids = {3, 0, 10, 3, 3, 7, 1, 10, 2, 2, 5, 3, 9, 4};
   const TensorView y = Random(kRows, kHidden), dy = Random(kRows, kHidden);
@@ -276,7 +281,7 @@ TEST_F(LayersTest, LmHead) {
   constexpr int64_t kVocab = 13;
   ParamStore& params = harness_.params();
   const LmHead head(
-      params, params.AddUnit("u"),
+      {params, params.AddUnit("u")},
       {.vocab = kVocab, .hidden = kHidden, .norm_eps = kEps, .init_std = 0.5});
   harness_.AllocateParams();
   std::vector<int32_t> targets = {3, 0, 12, 3, -1, 7, 1, 10, 2, 2, 5, -1, 9, 4};

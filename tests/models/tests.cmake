@@ -1,3 +1,4 @@
 # Tests of models/.
 cogdist_test(models/cogformer)
 cogdist_test(models/layers)
+cogdist_test(models/tensor_parallel)
