@@ -62,8 +62,9 @@ class Pipeline {
 
   struct Stats {
     double total_seconds = 0;
-    // Part of it in which this rank had to wait for its neighbours. The idle
-    // share of a step is this over the total.
+    // Part of it in which this rank had to wait for its neighbours. On rank 0,
+    // which ends last, this is the idle time of the pipeline; later ranks
+    // return before the step's end and leave out the rest of theirs.
     double waited_seconds = 0;
   };
   // Of the last Train() or Evaluate(). On a host: elsewhere the calls return
