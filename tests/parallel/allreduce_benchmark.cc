@@ -1,4 +1,5 @@
-// Ring all-reduce between processes: alone, and behind computation.
+// All-reduce between processes: alone, in both orders of summation, and behind
+// computation.
 //   mpirun -np 2 build/parallel_allreduce_benchmark
 // Rank 0 reports. Every rank runs the same, fixed number of iterations.
 
@@ -47,32 +48,40 @@ class Product {
 };
 
 // One all-reduce of `x`, waited for.
-void AllReduceAlone(const TensorView& x) {
-  context->groups.world->AllReduceSum(*context->streams.replicas, x);
+void AllReduceAlone(const TensorView& x, SumOrder order = SumOrder::kRing) {
+  context->groups.world->AllReduceSum(*context->streams.replicas, x, order);
   context->streams.replicas->Synchronize();
 }
 
 // Payload bytes per second, and those that cross each rank's wire.
-void BM_AllReduce(benchmark::State& state) {
+void BM_AllReduce(benchmark::State& state, SumOrder order) {
+  const int ranks = context->world_size();
+  if (order == SumOrder::kPairwise && (ranks & (ranks - 1)) != 0) {
+    state.SkipWithError("pairwise sums need a power of two of ranks");
+    return;
+  }
   Buffer buffer;
   const TensorView x = Zeroed(buffer, state.range(0));
-  AllReduceAlone(x);
-  for (auto _ : state) AllReduceAlone(x);
-  const int n = context->world_size();
+  AllReduceAlone(x, order);
+  for (auto _ : state) AllReduceAlone(x, order);
   const double bytes = static_cast<double>(x.bytes()) * state.iterations();
   state.counters["payload"] =
       benchmark::Counter(bytes, benchmark::Counter::kIsRate);
-  state.counters["wire"] =
-      benchmark::Counter(bytes * 2 * (n - 1) / n, benchmark::Counter::kIsRate);
+  state.counters["wire"] = benchmark::Counter(bytes * 2 * (ranks - 1) / ranks,
+                                              benchmark::Counter::kIsRate);
 }
-BENCHMARK(BM_AllReduce)
-    ->Arg(64 << 10)
-    ->Arg(1 << 20)
-    ->Arg(25 << 20)
-    ->Arg(100 << 20)
-    ->Iterations(20)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+void AllReduceSizes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->Arg(64 << 10)
+      ->Arg(1 << 20)
+      ->Arg(25 << 20)
+      ->Arg(100 << 20)
+      ->Iterations(20)
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+BENCHMARK_CAPTURE(BM_AllReduce, ring, SumOrder::kRing)->Apply(AllReduceSizes);
+BENCHMARK_CAPTURE(BM_AllReduce, pairwise, SumOrder::kPairwise)
+    ->Apply(AllReduceSizes);
 
 // An all-reduce behind `state.range(1)` matrix products. Counters, in ms:
 // `alone` the same collective without them, `compute` the products without it,
