@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/rope.h"
+#include "parallel/context/ring_attention.h"
 
 namespace cogdist {
 namespace {
@@ -20,6 +21,13 @@ void Append(Stream& stream, TensorView cache, int64_t begin, TensorView x) {
       Copy(stream, to.Reshape(token), from.Reshape(token));
     }
   }
+}
+
+ContextRing RingOf(const LayerContext& ctx) {
+  return {.group = ctx.parallel.context,
+          .compute = ctx.stream,
+          .communication = ctx.parallel.context_stream,
+          .arena = ctx.arena};
 }
 
 Attention::Config OnThisRank(Attention::Config config,
@@ -80,15 +88,15 @@ Attention::Saved Attention::Forward(const LayerContext& ctx, TensorView y,
   qkv_proj_.Forward(ctx, saved.qkv, x);
   Rotate(ctx, saved.qkv, layout, 0, /*inverse=*/false);
   const Heads heads = Split(saved.qkv, layout);
-  AttentionForward(ctx.stream,
-                   {.o = saved.o.Reshape(heads.q.shape),
-                    .lse = saved.lse,
-                    .q = heads.q,
-                    .k = heads.k,
-                    .v = heads.v,
-                    .kind = config_.kind,
-                    .mask = {.document_start = layout.document_start},
-                    .scale = scale_});
+  RingAttentionForward(RingOf(ctx),
+                       {.o = saved.o.Reshape(heads.q.shape),
+                        .lse = saved.lse,
+                        .q = heads.q,
+                        .k = heads.k,
+                        .v = heads.v,
+                        .kind = config_.kind,
+                        .mask = {.document_start = layout.document_start},
+                        .scale = scale_});
   o_proj_.Forward(ctx, y, saved.o);
   return saved;
 }
@@ -102,19 +110,19 @@ void Attention::Backward(const LayerContext& ctx, TensorView dx, TensorView dy,
   o_proj_.Backward(ctx, d_o, dy, saved.o);
   const Heads heads = Split(saved.qkv, layout);
   const Heads gradients = Split(dqkv, layout);
-  AttentionBackward(ctx.stream,
-                    {.dq = gradients.q,
-                     .dk = gradients.k,
-                     .dv = gradients.v,
-                     .d_o = d_o.Reshape(heads.q.shape),
-                     .o = saved.o.Reshape(heads.q.shape),
-                     .lse = saved.lse,
-                     .q = heads.q,
-                     .k = heads.k,
-                     .v = heads.v,
-                     .kind = config_.kind,
-                     .mask = {.document_start = layout.document_start},
-                     .scale = scale_});
+  RingAttentionBackward(RingOf(ctx),
+                        {.dq = gradients.q,
+                         .dk = gradients.k,
+                         .dv = gradients.v,
+                         .d_o = d_o.Reshape(heads.q.shape),
+                         .o = saved.o.Reshape(heads.q.shape),
+                         .lse = saved.lse,
+                         .q = heads.q,
+                         .k = heads.k,
+                         .v = heads.v,
+                         .kind = config_.kind,
+                         .mask = {.document_start = layout.document_start},
+                         .scale = scale_});
   Rotate(ctx, dqkv, layout, 0, /*inverse=*/true);
   qkv_proj_.Backward(ctx, dx, dqkv, x);
 }
@@ -123,6 +131,7 @@ void Attention::Decode(const LayerContext& ctx, TensorView y, TensorView x,
                        const SequenceLayout& layout,
                        const KeyValueCache& cache) const {
   COG_CHECK_EQ(ctx.parallel.tensor_size(), 1);
+  COG_CHECK_EQ(ctx.parallel.context_size(), 1);
   const ArenaScope scope(ctx.arena);
   const TensorView qkv = ctx.Activation(x.dim(0), qkv_width());
   const TensorView o = ctx.Activation(x.dim(0), o_width());
@@ -164,11 +173,18 @@ Attention::Heads Attention::Split(TensorView qkv,
 void Attention::Rotate(const LayerContext& ctx, TensorView qkv,
                        const SequenceLayout& layout, int64_t first_position,
                        bool inverse) const {
-  const int64_t rotated = config_.heads + config_.kv_heads;
-  Rope(ctx.stream, {.x = AllHeads(qkv, layout).Slice(2, 0, rotated),
-                    .table = layout.rope_table,
-                    .first_position = first_position,
-                    .inverse = inverse});
+  const TensorView rotated =
+      AllHeads(qkv, layout).Slice(2, 0, config_.heads + config_.kv_heads);
+  const Piece all = {0, layout.seq};
+  int64_t begin = 0;
+  for (const Piece& piece :
+       layout.pieces.empty() ? absl::MakeConstSpan(&all, 1) : layout.pieces) {
+    Rope(ctx.stream, {.x = rotated.Slice(1, begin, piece.length),
+                      .table = layout.rope_table,
+                      .first_position = first_position + piece.offset,
+                      .inverse = inverse});
+    begin += piece.length;
+  }
 }
 
 }  // namespace cogdist

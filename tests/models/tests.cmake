@@ -1,4 +1,5 @@
 # Tests of models/.
 cogdist_test(models/cogformer)
+cogdist_test(models/context_parallel)
 cogdist_test(models/layers)
 cogdist_test(models/tensor_parallel)
