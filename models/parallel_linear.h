@@ -43,7 +43,8 @@ class RowParallelLinear {
   RowParallelLinear(const ParamRegistry& registry, const NamedTensor& tensor,
                     double init_std);
 
-  // Sums the parts over the group.
+  // Sums the parts over the group. The sum is not hidden: cutting the product
+  // into pieces, to sum one beside the next, measured no faster on hosts.
   void Forward(const LayerContext& ctx, TensorView y, TensorView x) const;
 
   // dx [rows, in on this rank]; dy [held rows, out], gathered here.

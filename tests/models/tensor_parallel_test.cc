@@ -1,11 +1,15 @@
 // Layers on tensor groups of threads against the same layers on one rank:
 // values, gradients, and the bytes that are sent.
 
+#include <memory>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "kernels/rope.h"
 #include "models/cogformer.h"
+#include "parallel/host_communicator.h"
+#include "parallel/meta_transport.h"
+#include "runtime/meta/meta_device.h"
 #include "tests/models/layer_harness.h"
 #include "tests/models/tensor_ranks.h"
 
@@ -335,6 +339,24 @@ CogformerConfig SmallConfig(bool tied) {
   return config;
 }
 
+// Forward and backward of one micro-batch; the losses.
+TensorView TrainNetwork(const LayerContext& ctx, const Cogformer& model,
+                        const TokenBatch& batch, Recompute recompute) {
+  const SequenceLayout layout = model.Layout(kBatch, kSeq);
+  const CogformerChunk::ForwardArgs args = {
+      .batch = batch,
+      .layout = layout,
+      .loss = ctx.Float32({kRows}),
+      .gradient_scale = 0.25f,
+      .recompute = recompute,
+      .shared = model.MakeShared(ctx, layout, recompute)};
+  UnitHooks hooks;
+  CogformerChunk::Saved saved;
+  model.chunks()[0].Forward(ctx, args, hooks, saved);
+  model.chunks()[0].Backward(ctx, {.shared = args.shared}, hooks, saved);
+  return args.loss;
+}
+
 Body NetworkBody(bool tied, Recompute recompute) {
   return [=](TensorRank& rank) {
     Cogformer model(SmallConfig(tied), {{.layers = {0, 2}}}, rank.parallel(),
@@ -342,21 +364,12 @@ Body NetworkBody(bool tied, Recompute recompute) {
     rank.AllocateParams();
     ASSERT_TRUE(model.AllocateTables(rank.device(), rank.stream()).ok());
     std::vector<int32_t> inputs = Tokens(), targets = Tokens(2);
-    const LayerContext ctx = rank.Context();
-    const SequenceLayout layout = model.Layout(kBatch, kSeq);
-    const CogformerChunk::ForwardArgs args = {
-        .batch = {.inputs = TensorView::Of(inputs.data(), {kBatch, kSeq}),
-                  .targets = TensorView::Of(targets.data(), {kBatch, kSeq})},
-        .layout = layout,
-        .loss = ctx.Float32({kRows}),
-        .gradient_scale = 0.25f,
-        .recompute = recompute,
-        .shared = model.MakeShared(ctx, layout, recompute)};
-    UnitHooks hooks;
-    CogformerChunk::Saved saved;
-    model.chunks()[0].Forward(ctx, args, hooks, saved);
-    model.chunks()[0].Backward(ctx, {.shared = args.shared}, hooks, saved);
-    rank.OutputEverywhere("loss", args.loss);
+    const TensorView loss = TrainNetwork(
+        rank.Context(), model,
+        {.inputs = TensorView::Of(inputs.data(), {kBatch, kSeq}),
+         .targets = TensorView::Of(targets.data(), {kBatch, kSeq})},
+        recompute);
+    rank.OutputEverywhere("loss", loss);
   };
 }
 
@@ -375,6 +388,48 @@ TEST_P(TensorParallelTest, NetworkInBfloat16) {
   bfloat16.dtype = DType::kBFloat16;
   Compare(bfloat16, NetworkBody(false, Recompute::kBlock), 2 * 10 + 4,
           2 * 11 + 4, CrossEntropyBytes(bfloat16), 5e-2);
+}
+
+// Bytes that rank `rank` of the group would send.
+int64_t PlannedBytes(const TensorLayout& layout, int rank,
+                     Recompute recompute) {
+  MetaDevice device;
+  HostCommunicator group(std::make_unique<MetaTransport>(rank, layout.ranks),
+                         device);
+  const std::unique_ptr<Stream> compute = device.CreateStream();
+  const std::unique_ptr<Stream> beside = device.CreateStream();
+  const ModelParallel parallel = {
+      .tensor = &group,
+      .tensor_stream = beside.get(),
+      .sequence_parallel = layout.sequence_parallel};
+  ParamStore params;
+  Cogformer model(SmallConfig(false), {{.layers = {0, 2}}}, parallel, params);
+  COG_CHECK_OK(params.Allocate(device, *compute, layout.dtype,
+                               ParamStore::Use::kTraining));
+  COG_CHECK_OK(model.AllocateTables(device, *compute));
+  Arena arena = Arena::ForPlanning();
+  const auto tokens = [&] {
+    return arena.Allocate(DType::kInt32, {kBatch, kSeq});
+  };
+  TrainNetwork({.stream = *compute,
+                .arena = arena,
+                .params = params,
+                .dtype = layout.dtype,
+                .parallel = parallel},
+               model, {.inputs = tokens(), .targets = tokens()}, recompute);
+  return group.traffic().data_bytes;
+}
+
+TEST_P(TensorParallelTest, NetworkOnAMetaDeviceCountsWhatRanksSend) {
+  for (const Recompute recompute :
+       {Recompute::kNothing, Recompute::kSelective, Recompute::kBlock}) {
+    int64_t planned = 0;
+    for (int rank = 0; rank < layout().ranks; ++rank) {
+      planned += PlannedBytes(layout(), rank, recompute);
+    }
+    EXPECT_EQ(planned,
+              RunTensorRanks(layout(), NetworkBody(false, recompute)).bytes);
+  }
 }
 
 }  // namespace
