@@ -94,14 +94,15 @@ class BackwardKernel {
     return scratch.used();
   }
 
-  void Run() {
+  void Run(Device& device) {
     FillMaskTable(mask_table_, args_.mask, problem_.shape);
 #pragma omp parallel
     {
       Scratch scratch(thread_memory_ + omp_get_thread_num() * thread_bytes_);
       const ThreadMemory memory(scratch, problem_);
       for (int64_t g = 0; g < problem_.groups(); g += wave_groups_) {
-        RunWave(g, std::min(wave_groups_, problem_.groups() - g), memory);
+        RunWave(g, std::min(wave_groups_, problem_.groups() - g), memory,
+                device);
       }
     }
   }
@@ -123,8 +124,8 @@ class BackwardKernel {
   }
 
   // Called by all threads of the team.
-  void RunWave(int64_t first_group, int64_t groups,
-               const ThreadMemory& memory) const {
+  void RunWave(int64_t first_group, int64_t groups, const ThreadMemory& memory,
+               Device& device) const {
     const int64_t tiles = groups * GroupQueryTiles();
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < tiles; ++i) PackQueryTile(first_group, i, memory);
@@ -135,6 +136,8 @@ class BackwardKernel {
 #pragma omp for schedule(monotonic : dynamic)
     for (int64_t i = 0; i < items; ++i) {
       KeyTile(first_group, i % groups, i / groups, memory);
+      // A call may be long: the rank's own thread lets communication go on.
+      if (omp_get_thread_num() == 0) device.Progress();
     }
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < tiles; ++i) StoreQueryTile(first_group, i);
@@ -347,7 +350,7 @@ int64_t WorkspaceBytes(const AttentionBackwardArgs& args) {
 void AttentionBackward(CpuStream& stream, const AttentionBackwardArgs& args) {
   BackwardKernel kernel(args);
   kernel.Layout(stream.Workspace(kernel.Layout(nullptr)));
-  kernel.Run();
+  kernel.Run(stream.device());
 }
 
 }  // namespace cogdist::cpu

@@ -98,14 +98,15 @@ class ForwardKernel {
     return scratch.used();
   }
 
-  void Run() {
+  void Run(Device& device) {
     FillMaskTable(mask_table_, args_.mask, problem_.shape);
 #pragma omp parallel
     {
       Scratch scratch(thread_memory_ + omp_get_thread_num() * thread_bytes_);
       const ThreadMemory memory(scratch, problem_);
       for (int64_t g = 0; g < problem_.groups(); g += wave_groups_) {
-        RunWave(g, std::min(wave_groups_, problem_.groups() - g), memory);
+        RunWave(g, std::min(wave_groups_, problem_.groups() - g), memory,
+                device);
       }
     }
   }
@@ -115,8 +116,8 @@ class ForwardKernel {
   int64_t TileCells() const { return problem_.RowCells(kTileKeys); }
 
   // Called by all threads of the team.
-  void RunWave(int64_t first_group, int64_t groups,
-               const ThreadMemory& memory) const {
+  void RunWave(int64_t first_group, int64_t groups, const ThreadMemory& memory,
+               Device& device) const {
     const int64_t key_tiles = problem_.key_tiles();
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < groups * key_tiles; ++i) {
@@ -147,6 +148,8 @@ class ForwardKernel {
         AddKeys(tile, {0, problem_.key_tiles()}, memory.state, memory);
         Finish(tile, memory.state);
       }
+      // A call may be long: the rank's own thread lets communication go on.
+      if (omp_get_thread_num() == 0) device.Progress();
     }
   }
 
@@ -321,7 +324,7 @@ int64_t WorkspaceBytes(const AttentionForwardArgs& args) {
 void AttentionForward(CpuStream& stream, const AttentionForwardArgs& args) {
   ForwardKernel kernel(args);
   kernel.Layout(stream.Workspace(kernel.Layout(nullptr)));
-  kernel.Run();
+  kernel.Run(stream.device());
 }
 
 }  // namespace cogdist::cpu

@@ -1,7 +1,8 @@
 // A stream on the host. Kernels run inline, in the caller's thread;
-// asynchronous tasks (communication) are polled between kernels and while the
-// caller waits. That hides communication behind computation without a second
-// thread to fight over the cores.
+// asynchronous tasks (communication) are polled between kernels, within those
+// of attention, which take longest, and while the caller waits. That hides
+// communication behind computation without a second thread to fight over the
+// cores.
 
 #ifndef COGDIST_RUNTIME_CPU_CPU_STREAM_H_
 #define COGDIST_RUNTIME_CPU_CPU_STREAM_H_

@@ -76,7 +76,8 @@ void TransferAlone(const TensorView& x, const TensorView& y, int64_t blocks) {
 // Forward and backward over state.range(0) tokens, shared by all ranks.
 // Counters, in ms: `share` the kernels on the whole sequence by one rank, over
 // the number of ranks; `ring`; `alone` the transfers without computation;
-// `exposed` what the computation waits. hidden = 1 - exposed / alone.
+// `exposed` what the computation waits, for slower ranks too.
+// hidden = 1 - exposed / alone.
 void BM_RingAttention(benchmark::State& state) {
   const int size = context->world_size();
   const int64_t seq = state.range(0);
