@@ -33,8 +33,10 @@ Generator::Generator(const RunConfig& config, Stream& stream, Arena arena)
       model_(config.model().cogformer(), params_) {}
 
 absl::Status Generator::Allocate(Device& device) {
-  COG_RETURN_IF_ERROR(
-      params_.Allocate(device, stream_, dtype_, ParamStore::Use::kInference));
+  COG_RETURN_IF_ERROR(params_.Allocate({.device = device,
+                                        .stream = stream_,
+                                        .precision = dtype_,
+                                        .use = ParamStore::Use::kInference}));
   return model_.AllocateTables(device, stream_);
 }
 

@@ -38,12 +38,12 @@ Batch EmptyBatch(const RunConfig& config) {
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(
     const RunConfig& config, ParamStore::Use use, Device& device,
-    Stream& stream) {
+    Stream& stream, const Replicas& replicas) {
   COG_ASSIGN_OR_RETURN(const MemoryPlan plan, Plan(config, use));
   COG_ASSIGN_OR_RETURN(Arena arena, Arena::Create(device, plan.activations));
   auto runner = std::unique_ptr<ModelRunner>(
       new ModelRunner(config, stream, std::move(arena)));
-  COG_RETURN_IF_ERROR(runner->AllocateBuffers(device, use));
+  COG_RETURN_IF_ERROR(runner->AllocateBuffers(device, use, replicas));
   stream.Workspace(plan.workspace);
   runner->plan_ = plan;
   return runner;
@@ -54,7 +54,7 @@ absl::StatusOr<MemoryPlan> ModelRunner::Plan(const RunConfig& config,
   MetaDevice device;
   MetaStream stream(device);
   ModelRunner runner(config, stream, Arena::ForPlanning());
-  COG_RETURN_IF_ERROR(runner.AllocateBuffers(device, use));
+  COG_RETURN_IF_ERROR(runner.AllocateBuffers(device, use, {}));
   const Batch batch = EmptyBatch(config);
   if (use == ParamStore::Use::kTraining) {
     UnitHooks no_hooks;
@@ -78,8 +78,14 @@ ModelRunner::ModelRunner(const RunConfig& config, Stream& stream, Arena arena)
       arena_(std::move(arena)),
       model_(config.model().cogformer(), params_) {}
 
-absl::Status ModelRunner::AllocateBuffers(Device& device, ParamStore::Use use) {
-  COG_RETURN_IF_ERROR(params_.Allocate(device, stream_, dtype_, use));
+absl::Status ModelRunner::AllocateBuffers(Device& device, ParamStore::Use use,
+                                          const Replicas& replicas) {
+  COG_RETURN_IF_ERROR(params_.Allocate({.device = device,
+                                        .stream = stream_,
+                                        .precision = dtype_,
+                                        .use = use,
+                                        .replicas = replicas.size,
+                                        .replica = replicas.rank}));
   COG_RETURN_IF_ERROR(model_.AllocateTables(device, stream_));
   COG_ASSIGN_OR_RETURN(loss_sum_, Buffer::Allocate(device, sizeof(double)));
   stream_.FillZero(loss_sum_.data(), loss_sum_.bytes());

@@ -38,11 +38,22 @@ struct MemoryPlan {
 
 class ModelRunner {
  public:
+  // The ranks with the same parameters, and this one's place among them.
+  struct Replicas {
+    int size = 1;
+    int rank = 0;
+  };
   // Allocates everything on `device`, as planned; the parameters are zero. The
   // device and the stream must outlive the runner.
   static absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
       const RunConfig& config, ParamStore::Use use, Device& device,
-      Stream& stream);
+      Stream& stream, const Replicas& replicas);
+  // Alone.
+  static absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
+      const RunConfig& config, ParamStore::Use use, Device& device,
+      Stream& stream) {
+    return Create(config, use, device, stream, Replicas{});
+  }
 
   // What Create() would allocate, found by running a step on a meta device.
   static absl::StatusOr<MemoryPlan> Plan(const RunConfig& config,
@@ -64,7 +75,8 @@ class ModelRunner {
  private:
   ModelRunner(const RunConfig& config, Stream& stream, Arena arena);
 
-  absl::Status AllocateBuffers(Device& device, ParamStore::Use use);
+  absl::Status AllocateBuffers(Device& device, ParamStore::Use use,
+                               const Replicas& replicas);
   TokenBatch Upload(const Batch& batch);
   // Absent where `values` is empty.
   TensorView Upload(const std::vector<int32_t>& values, const Shape& shape);

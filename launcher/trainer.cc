@@ -90,7 +90,7 @@ absl::Status Trainer::Report(int64_t step, bool last,
                              const TrainingStep::Result& result,
                              RunReporter* reporter) {
   if (reporter == nullptr) return absl::OkStatus();
-  const Optimizer::Result& update = result.update;
+  const TrainingStep::UpdateResult& update = result.update;
   if (update.skipped) {
     reporter->Print(absl::StrCat(
         "step ", step, " was skipped: loss or gradient norm is not finite",
@@ -131,8 +131,7 @@ absl::Status Trainer::MeasurePeakFlops(RunReporter* reporter) {
 }
 
 absl::Status Trainer::SaveWeights(absl::string_view path) {
-  return cogdist::SaveWeights(step_->runner().params(),
-                              *context_.streams.compute, path);
+  return cogdist::SaveWeights(step_->runner().params(), context_, path);
 }
 
 }  // namespace cogdist

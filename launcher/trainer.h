@@ -38,7 +38,7 @@ class Trainer {
   absl::StatusOr<End> Run(const StopRequest& stop, int64_t last_step,
                           RunReporter* reporter);
 
-  // Writes the weights in the safetensors format.
+  // Writes the weights in the safetensors format. Collective.
   absl::Status SaveWeights(absl::string_view path);
 
   MemoryPlan memory_plan() const { return step_->plan(); }

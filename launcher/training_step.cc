@@ -1,34 +1,20 @@
 #include "launcher/training_step.h"
 
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "absl/types/span.h"
 #include "launcher/config.h"
 #include "parallel/host_communicator.h"
 #include "parallel/lr_schedule.h"
+#include "parallel/step_totals.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
 namespace {
-
-// Starts a unit's reduction when the last micro-batch has added to it.
-class ReduceWhenReady : public UnitHooks {
- public:
-  ReduceWhenReady(GradSync& grad_sync, bool last_micro_batch)
-      : grad_sync_(grad_sync), last_micro_batch_(last_micro_batch) {}
-  void End(ParamStore::UnitId unit, Pass pass) override {
-    if (last_micro_batch_ && pass == Pass::kBackward) {
-      grad_sync_.UnitReady(unit);
-    }
-  }
-
- private:
-  GradSync& grad_sync_;
-  bool last_micro_batch_;
-};
 
 int64_t CommunicationBytes(int64_t ranks) {
   return ranks > 1 ? HostCommunicator::WorkspaceBytes() : 0;
@@ -38,32 +24,31 @@ int64_t CommunicationBytes(int64_t ranks) {
 
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
     const RunConfig& config, RankContext& context,
-    const GradSyncOptions& grad_sync) {
+    const DataParallelOptions& options) {
   COG_ASSIGN_OR_RETURN(
       std::unique_ptr<ModelRunner> runner,
       ModelRunner::Create(config, ParamStore::Use::kTraining, *context.device,
-                          *context.streams.compute));
-  COG_ASSIGN_OR_RETURN(
-      Optimizer optimizer,
-      Optimizer::Create(config.optimizer(), runner->params(), *context.device));
+                          *context.streams.compute,
+                          {.size = context.groups.replicas->size(),
+                           .rank = context.groups.replicas->rank()}));
+  COG_ASSIGN_OR_RETURN(Optimizer optimizer,
+                       Optimizer::Create({.config = config.optimizer(),
+                                          .params = runner->params(),
+                                          .device = *context.device}));
   context.streams.replicas->Workspace(
       CommunicationBytes(context.groups.replicas->size()));
   return std::unique_ptr<TrainingStep>(new TrainingStep(
-      config, context, grad_sync, std::move(runner), std::move(optimizer)));
+      config, context, options, std::move(runner), std::move(optimizer)));
 }
 
 TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
-                           const GradSyncOptions& grad_sync,
+                           const DataParallelOptions& options,
                            std::unique_ptr<ModelRunner> runner,
                            Optimizer optimizer)
     : config_(config),
       context_(context),
       runner_(std::move(runner)),
-      grad_sync_({.params = runner_->params(),
-                  .replicas = *context.groups.replicas,
-                  .compute = *context.streams.compute,
-                  .communication = *context.streams.replicas},
-                 grad_sync),
+      data_parallel_(runner_->params(), context, options),
       optimizer_(std::move(optimizer)) {}
 
 absl::StatusOr<MemoryPlan> TrainingStep::Plan(const RunConfig& config,
@@ -88,10 +73,9 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   Result result;
   result.lr = LearningRate(config_.lr_schedule(), config_.train_steps(), step);
   COG_RETURN_IF_ERROR(ForwardBackward(load));
-  grad_sync_.Finish();
+  data_parallel_.FinishGradients();
   ReduceLoss(stop, result);
-  result.update =
-      optimizer_.Step(*context_.streams.compute, result.lr, result.loss);
+  Update(result);
   context_.streams.compute->Synchronize();
   result.seconds = MonotonicSeconds() - start;
   result.hidden_communication = HiddenCommunication();
@@ -105,11 +89,10 @@ absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
       (context_.groups.data->size() * batch.micro_batch_size());
   const float gradient_scale =
       1.0f / static_cast<float>(TokensPerStep(config_));
-  runner_->params().ZeroGradients(*context_.streams.compute);
+  data_parallel_.BeginStep(static_cast<int>(count));
   for (int64_t i = 0; i < count; ++i) {
     COG_RETURN_IF_ERROR(load(i, batch_));
-    ReduceWhenReady hooks(grad_sync_, /*last_micro_batch=*/i == count - 1);
-    runner_->Train(batch_, gradient_scale, hooks);
+    runner_->Train(batch_, gradient_scale, data_parallel_);
   }
   return absl::OkStatus();
 }
@@ -121,8 +104,24 @@ void TrainingStep::ReduceLoss(bool stop, Result& result) {
   result.stop_requested = sums[1] > 0;
 }
 
+void TrainingStep::Update(Result& result) {
+  Stream& stream = *context_.streams.compute;
+  const Optimizer::Norm norm = optimizer_.LocalNorm(stream);
+  const StepTotals totals =
+      Total(*context_.groups.replicas,
+            {.squares = norm.squares, .culprit = norm.culprit});
+  UpdateResult& update = result.update;
+  update.grad_norm = std::sqrt(totals.squares.Value());
+  update.culprit = totals.culprit;
+  update.skipped =
+      !std::isfinite(result.loss) || !std::isfinite(update.grad_norm);
+  if (update.skipped) return;
+  optimizer_.Update(stream, {.lr = result.lr, .grad_norm = update.grad_norm});
+  data_parallel_.WeightsUpdated();
+}
+
 std::optional<double> TrainingStep::HiddenCommunication() const {
-  const GradSync::Stats& stats = grad_sync_.stats();
+  const DataParallel::Stats& stats = data_parallel_.stats();
   if (stats.total_seconds == 0) return std::nullopt;
   return 1 - stats.exposed_seconds / stats.total_seconds;
 }

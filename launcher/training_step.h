@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "launcher/model_runner.h"
-#include "parallel/grad_sync.h"
+#include "parallel/data_parallel.h"
 #include "parallel/optimizer.h"
 #include "parallel/rank_context.h"
 #include "proto/run_config.pb.h"
@@ -27,10 +27,19 @@ class TrainingStep {
   using LoadMicroBatch =
       absl::FunctionRef<absl::Status(int64_t index, Batch& batch)>;
 
+  struct UpdateResult {
+    // Global L2 norm of the gradients, before clipping.
+    double grad_norm = 0;
+    // Loss or norm was not finite, and nothing has changed.
+    bool skipped = false;
+    // Where skipped: the first tensor whose gradient is not finite, if any.
+    std::string culprit;
+  };
+
   struct Result {
     double loss = 0;  // mean over the global batch's targets
     double lr = 0;    // learning rate of the update
-    Optimizer::Result update;
+    UpdateResult update;
     bool stop_requested = false;  // on any rank
     double seconds = 0;           // wall time on this rank
     // Share of the gradient reduction that the backward pass hid; none where
@@ -42,7 +51,7 @@ class TrainingStep {
   // and `context` outlive it.
   static absl::StatusOr<std::unique_ptr<TrainingStep>> Create(
       const RunConfig& config, RankContext& context,
-      const GradSyncOptions& grad_sync = {});
+      const DataParallelOptions& options = {});
 
   // What one of `data_parallel` ranks would allocate.
   static absl::StatusOr<MemoryPlan> Plan(const RunConfig& config,
@@ -58,19 +67,21 @@ class TrainingStep {
 
  private:
   TrainingStep(const RunConfig& config, RankContext& context,
-               const GradSyncOptions& grad_sync,
+               const DataParallelOptions& options,
                std::unique_ptr<ModelRunner> runner, Optimizer optimizer);
 
   // The gradient reduction starts on the way.
   absl::Status ForwardBackward(LoadMicroBatch load);
   // Sums the loss over ranks, and with it the requests to stop.
   void ReduceLoss(bool stop, Result& result);
+  // Changes the parameters, unless loss or gradients are not finite.
+  void Update(Result& result);
   std::optional<double> HiddenCommunication() const;
 
   const RunConfig& config_;
   RankContext& context_;
   std::unique_ptr<ModelRunner> runner_;
-  GradSync grad_sync_;
+  DataParallel data_parallel_;
   Optimizer optimizer_;
   Batch batch_;
 };

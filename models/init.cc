@@ -8,35 +8,40 @@
 namespace cogdist {
 namespace {
 
-// Elements a thread fills at a time; even, as Rng::FillNormal wants.
-constexpr int64_t kChunk = 1 << 14;
+constexpr int64_t kPiece = 1 << 20;  // elements held on the host at a time
+constexpr int64_t kChunk = 1 << 14;  // elements a thread fills at a time
 
-std::vector<float> InitialValues(const ParamStore::Tensor& tensor,
-                                 uint64_t seed) {
-  std::vector<float> values(tensor.range.count, 1.0f);
-  if (tensor.init.kind == ParamInit::Kind::kOnes) return values;
+void FillInitialValues(const ParamStore::Tensor& tensor, uint64_t seed,
+                       int64_t first, absl::Span<float> values) {
+  if (tensor.init.kind == ParamInit::Kind::kOnes) {
+    std::fill(values.begin(), values.end(), 1.0f);
+    return;
+  }
   const Rng rng(seed, tensor.named.name);
-  const int64_t count = tensor.range.count;
+  const int64_t count = values.size();
 #pragma omp parallel for schedule(static)
   for (int64_t begin = 0; begin < count; begin += kChunk) {
-    const absl::Span<float> chunk =
-        absl::MakeSpan(values).subspan(begin, std::min(kChunk, count - begin));
-    rng.FillNormal(chunk, begin, tensor.init.std);
+    const ElementRange chunk = {first + begin, std::min(kChunk, count - begin)};
+    ForEachRun(tensor.named, chunk, [&](const ElementRun& run) {
+      rng.FillNormal(values.subspan(run.held - first, run.count), run.whole,
+                     tensor.init.std);
+    });
   }
-  return values;
 }
 
 }  // namespace
 
 void InitializeParameters(ParamStore& params, Stream& stream, uint64_t seed) {
   if (stream.device_type() == DeviceType::kMeta) return;
+  std::vector<float> values;
   for (const ParamStore::Tensor& tensor : params.tensors()) {
-    const std::vector<float> values = InitialValues(tensor, seed);
-    stream.Copy(params.master(tensor.range).data, values.data(),
-                values.size() * sizeof(float));
-    stream.Synchronize();  // `values` is about to go
+    const ElementRange stored = params.stored(tensor);
+    for (int64_t i = stored.begin; i < stored.end(); i += kPiece) {
+      values.resize(std::min(kPiece, stored.end() - i));
+      FillInitialValues(tensor, seed, i, absl::MakeSpan(values));
+      params.Write(stream, tensor, i, values);
+    }
   }
-  params.CastWeights(stream);
 }
 
 }  // namespace cogdist

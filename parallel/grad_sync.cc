@@ -1,99 +1,180 @@
 #include "parallel/grad_sync.h"
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
+#include "kernels/elementwise.h"
 #include "runtime/check.h"
-#include "runtime/clock.h"
 
 namespace cogdist {
 namespace {
 
-int NumUnits(const GradBucket& bucket) {
-  return bucket.last_unit - bucket.first_unit + 1;
+SumOrder OrderFor(const ParamStore& params, const Communicator& group) {
+  // Pairs need a power of two.
+  return params.lanes() > 0 &&
+                 std::has_single_bit(static_cast<unsigned>(group.size()))
+             ? SumOrder::kPairwise
+             : SumOrder::kRing;
 }
 
 }  // namespace
 
-std::vector<GradBucket> MakeBuckets(const ParamStore& params,
-                                    const GradSyncOptions& options) {
-  COG_CHECK_GE(options.min_buckets, 1);
-  // The last bucket has nothing left to hide behind: the smaller it is, the
-  // better, hence the lower bound on their number.
-  const int64_t target =
-      std::min(options.bucket_bytes / SizeOf(DType::kFloat32),
-               params.all().count / options.min_buckets);
-  std::vector<GradBucket> buckets;
-  for (int unit = params.num_units() - 1; unit >= 0; --unit) {
-    const ParamStore::Range range = params.unit_range(unit);
-    if (buckets.empty() || buckets.back().range.count >= target) {
-      buckets.push_back({unit, unit, range});
-      continue;
-    }
-    GradBucket& bucket = buckets.back();
-    bucket.first_unit = unit;
-    bucket.range = {range.begin, range.count + bucket.range.count};
-  }
-  return buckets;
+int GradientLanes(int64_t global_batch_size) {
+  constexpr int kMostLanes = 64;
+  int lanes = 1;
+  while (lanes < kMostLanes && global_batch_size % (2 * lanes) == 0) lanes *= 2;
+  return lanes;
 }
 
-GradSync::GradSync(const Args& args, const GradSyncOptions& options)
+GradSync::GradSync(const Args& args)
     : args_(args),
-      overlap_(options.overlap),
-      alone_(args.replicas.size() == 1),
-      buckets_(MakeBuckets(args.params, options)),
-      bucket_of_unit_(args.params.num_units()),
-      unit_ready_(args.params.num_units(), false),
-      units_missing_(buckets_.size()) {
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    const GradBucket& bucket = buckets_[i];
-    units_missing_[i] = NumUnits(bucket);
-    std::fill_n(bucket_of_unit_.begin() + bucket.first_unit, NumUnits(bucket),
-                i);
+      params_(args.params),
+      order_(OrderFor(args.params, args.replicas)),
+      passes_(params_.num_units()),
+      collected_(params_.num_units()),
+      pending_(params_.gradient_slots().size()) {}
+
+void GradSync::BeginStep(int micro_batches) {
+  COG_CHECK_GE(micro_batches, 1);
+  if (params_.lanes() > 0) COG_CHECK_EQ(micro_batches % params_.lanes(), 0);
+  micro_batches_ = micro_batches;
+  std::fill(passes_.begin(), passes_.end(), 0);
+  std::fill(collected_.begin(), collected_.end(), false);
+}
+
+void GradSync::Begin(ParamStore::UnitId unit) {
+  const int pass = passes_[unit];
+  COG_CHECK_LT(pass, micro_batches_);
+  if (params_.gradient_slots()) return BeginInSlot(unit);
+  if (params_.lanes() > 0) {
+    const int lane_length = micro_batches_ / params_.lanes();
+    if (pass % lane_length != 0) return;
+    const unsigned lane = pass / lane_length;
+    params_.set_gradient_buffer(unit, std::popcount(lane));
+  } else if (pass > 0) {
+    return;
+  }
+  FillZero(args_.compute,
+           params_.unit_gradients(unit, params_.unit_range(unit)));
+}
+
+void GradSync::End(ParamStore::UnitId unit) {
+  const int passes = ++passes_[unit];
+  if (params_.gradient_slots()) return EndInSlot(unit);
+  if (params_.lanes() > 0) {
+    const int lane_length = micro_batches_ / params_.lanes();
+    if (passes % lane_length == 0) EndLane(unit, passes / lane_length - 1);
+  }
+  if (passes < micro_batches_) return;
+  params_.set_gradient_buffer(unit, 0);
+  if (args_.overlap) {
+    Send(unit);
+  } else {
+    waiting_.push_back(unit);
   }
 }
 
-void GradSync::UnitReady(ParamStore::UnitId unit) {
-  if (alone_) return;
-  COG_CHECK(!unit_ready_[unit], args_.params.unit_name(unit),
-            " is ready twice in one step");
-  unit_ready_[unit] = true;
-  --units_missing_[bucket_of_unit_[unit]];
-  if (overlap_) StartReady();
+void GradSync::BeginInSlot(ParamStore::UnitId unit) {
+  Collect(params_.gradient_slots().Take(unit));
+  FillZero(args_.compute,
+           params_.unit_gradients(unit, params_.unit_range(unit)));
 }
 
-void GradSync::StartReady() {
-  for (; started_ < static_cast<int>(buckets_.size()); ++started_) {
-    if (units_missing_[started_] > 0) return;
-    if (started_ == 0) {
-      start_seconds_ = MonotonicSeconds();
-      bytes_before_ = args_.replicas.traffic().data_bytes;
+void GradSync::EndInSlot(ParamStore::UnitId unit) {
+  Send(unit);
+  const int slot = params_.gradient_slots().Return(unit);
+  pending_[slot] = {.unit = unit, .done = args_.communication.Record()};
+  sent_slots_.push_back(slot);
+  if (!args_.overlap) args_.timer.Wait(pending_[slot].done);
+}
+
+void GradSync::Collect(int slot) {
+  const Pending pending = std::exchange(pending_[slot], {});
+  if (pending.unit < 0) return;
+  std::erase(sent_slots_, slot);
+  args_.timer.Wait(pending.done);
+  const int64_t begin = params_.unit_range(pending.unit).begin;
+  for (const UnitSegment& segment : params_.segments(pending.unit)) {
+    const ElementRange part = segment.part(params_.replica());
+    const TensorView sum = params_.gradients(part);
+    const TensorView arrived =
+        params_.gradient_slots().SlotView(slot, part.begin - begin, part.count);
+    if (collected_[pending.unit]) {
+      Add(args_.compute, {.y = sum, .x = arrived});
+    } else {
+      Copy(args_.compute, sum, arrived);
     }
-    args_.communication.Wait(args_.compute.Record());
+  }
+  collected_[pending.unit] = true;
+}
+
+void GradSync::EndLane(ParamStore::UnitId unit, unsigned lane) {
+  const ElementRange range = params_.unit_range(unit);
+  int buffer = std::popcount(lane);
+  for (int pairs = std::countr_one(lane); pairs > 0; --pairs, --buffer) {
+    Add(args_.compute, {.y = params_.gradient_buffer(buffer - 1, range),
+                        .x = params_.gradient_buffer(buffer, range)});
+  }
+}
+
+void GradSync::Send(ParamStore::UnitId unit) {
+  args_.timer.Begin();
+  args_.communication.Wait(args_.compute.Record());
+  if (params_.zero_stage() == 0) {
     args_.replicas.AllReduceSum(
-        args_.communication, args_.params.gradients(buckets_[started_].range));
+        args_.communication,
+        params_.unit_gradients(unit, params_.unit_range(unit)), order_);
+    return;
+  }
+  for (const UnitSegment& segment : params_.segments(unit)) {
+    args_.replicas.ReduceScatterSum(args_.communication,
+                                    params_.unit_gradients(unit, segment.range),
+                                    segment.borders, order_);
   }
 }
 
 void GradSync::Finish() {
-  if (alone_) return;
-  StartReady();
-  COG_CHECK_EQ(started_, static_cast<int>(buckets_.size()));
-  args_.compute.Synchronize();
-  const double computed = MonotonicSeconds();
-  args_.compute.Wait(args_.communication.Record());
-  // The host waits here and not in the next kernel: it is about to read the
-  // gradients' norm anyway, and so the waiting is timed.
-  args_.compute.Synchronize();
-  const double end = MonotonicSeconds();
-  stats_ = {.bytes = args_.replicas.traffic().data_bytes - bytes_before_,
-            .total_seconds = end - start_seconds_,
-            .exposed_seconds = end - computed};
+  for (const ParamStore::UnitId unit : std::exchange(waiting_, {})) Send(unit);
+  while (!sent_slots_.empty()) Collect(sent_slots_.front());
+  SumCopies();
+  // The host is about to read the gradients' norm anyway.
+  args_.timer.WaitOnHost();
+  SumTied();
+}
 
-  started_ = 0;
-  std::fill(unit_ready_.begin(), unit_ready_.end(), false);
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    units_missing_[i] = NumUnits(buckets_[i]);
+void GradSync::SumCopies() {
+  // On the stream of the sums that they follow. Ranks of a group have the same
+  // order of their shared tensors; a table tied to another pipeline stage is
+  // the only one that groups of two stages see.
+  args_.communication.Wait(args_.compute.Record());
+  for (const ParamStore::Tensor& tensor : params_.tensors()) {
+    const NamedTensor::Copies& copies = tensor.named.copies;
+    const ElementRange owned = params_.owned(tensor);
+    if (copies.group == nullptr || !copies.partial_gradients) continue;
+    if (copies.group->size() == 1 || owned.count == 0) continue;
+    args_.timer.Begin();
+    copies.group->AllReduceSum(args_.communication, params_.gradients(owned),
+                               OrderFor(params_, *copies.group));
   }
+}
+
+void GradSync::SumTied() {
+  for (const ParamStore::Tensor& tensor : params_.tensors()) {
+    if (!tensor.tied_to.has_value()) continue;
+    const ParamStore::Tensor& first = params_.tensors()[*tensor.tied_to];
+    const TensorView sum = params_.gradients(params_.owned(first));
+    const TensorView copy = params_.gradients(params_.owned(tensor));
+    Add(args_.compute, {.y = sum, .x = copy});
+    Copy(args_.compute, copy, sum);
+  }
+}
+
+void GradSync::SendForTiming(ParamStore::UnitId unit) {
+  UnitSlots& slots = params_.gradient_slots();
+  if (slots) slots.Take(unit);
+  Send(unit);
+  if (slots) slots.Return(unit);
 }
 
 }  // namespace cogdist

@@ -1,44 +1,36 @@
-// Sums gradients over the ranks that hold the same parameters, while the
-// backward pass still computes others. Units that are ready one after the other
-// share a bucket, the unit of communication: big enough to be efficient, small
-// enough that the first one starts early.
+// Sums gradients over micro-batches and over the ranks that hold the same
+// parameters, while the backward pass still computes others. A unit is sent as
+// soon as it is complete, on a stream of its own:
+//
+//   stage 0     once a step, all-reduced
+//   stage 1     once a step, each rank gets its owned parts
+//   stage 2, 3  after every micro-batch, from a slot, likewise; the owned parts
+//               add up
+//
+// LAYOUT_INVARIANT mode (ParamStore lanes): the bits do not depend on how many
+// replicas there are. This rank's micro-batches, of one sequence each, are cut
+// into lanes of equal length. A lane is summed in order; lanes are added
+// pairwise, neighbours first, like the carries of a binary counter, and
+// replicas go on in the same order (SumOrder::kPairwise). Every stage then
+// sends once a step.
 
 #ifndef COGDIST_PARALLEL_GRAD_SYNC_H_
 #define COGDIST_PARALLEL_GRAD_SYNC_H_
 
-#include <cstdint>
 #include <vector>
 
 #include "parallel/communicator.h"
 #include "parallel/param_store.h"
+#include "parallel/traffic_timer.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
 
-// Consecutive units, whose gradients are one range of the flat buffer.
-struct GradBucket {
-  ParamStore::UnitId first_unit = 0;
-  ParamStore::UnitId last_unit = 0;  // inclusive
-  ParamStore::Range range;
-};
+// Lanes of all ranks together: the largest power of two that divides the global
+// batch, at most 64. Each of `data` ranks has its even share of them.
+int GradientLanes(int64_t global_batch_size);
 
-struct GradSyncOptions {
-  int64_t bucket_bytes = 25 << 20;
-  // Smaller models get smaller buckets, so that there are about so many.
-  int min_buckets = 4;
-  // false: every bucket starts in Finish(), for comparison.
-  bool overlap = true;
-};
-
-// Buckets in the order in which the backward pass completes them: from the last
-// unit to the first. Every unit is in one bucket; none is cut.
-std::vector<GradBucket> MakeBuckets(const ParamStore& params,
-                                    const GradSyncOptions& options);
-
-// One per rank; used by its thread. Each step:
-//   backward of the last micro-batch calls UnitReady() for every unit;
-//   Finish();
-//   the optimizer reads the sums.
+// One per rank; used by its thread.
 class GradSync {
  public:
   struct Args {
@@ -46,49 +38,56 @@ class GradSync {
     Communicator& replicas;  // ranks with the same parameters
     Stream& compute;         // where gradients are written and read
     Stream& communication;
+    TrafficTimer& timer;
+    // false: nothing is sent beside the computation, for comparison.
+    bool overlap = true;
   };
-  // What it refers to outlives it. In a group of one it does nothing.
-  explicit GradSync(const Args& args, const GradSyncOptions& options = {});
+  // What it refers to outlives it. All ranks of a group see units end in the
+  // same order.
+  explicit GradSync(const Args& args);
 
-  // The unit's gradients are complete once the compute stream has done what is
-  // enqueued on it. Once per unit and step.
-  void UnitReady(ParamStore::UnitId unit);
-
-  // Starts what has not started and waits for all sums. REQUIRES: UnitReady()
-  // was called for every unit.
+  // Every unit will see so many backward passes, each in Begin() and End().
+  void BeginStep(int micro_batches);
+  // ParamStore::gradient() is ready to be added to: zero, or what the micro-
+  // batches before have given.
+  void Begin(ParamStore::UnitId unit);
+  // One micro-batch has been added.
+  void End(ParamStore::UnitId unit);
+  // Waits for all sums, and adds what several ranks of a layer have parts of
+  // (NamedTensor::Copies) and tied tensors. Then ParamStore::gradients() holds
+  // the sums of what this rank owns.
   void Finish();
 
-  struct Stats {
-    int64_t bytes = 0;  // that this rank has sent
-    // From the first bucket's start to the last one's end.
-    double total_seconds = 0;
-    // The part of it in which the compute stream had nothing left to do but
-    // wait; the rest was hidden behind the backward pass.
-    double exposed_seconds = 0;
-  };
-  // Of the last step that Finish() has ended.
-  const Stats& stats() const { return stats_; }
-
-  const std::vector<GradBucket>& buckets() const { return buckets_; }
-  // Buckets whose sums have been started in this step.
-  int started() const { return started_; }
+  // Enqueues what a unit sends at a time, on whatever is in memory: for timing.
+  void SendForTiming(ParamStore::UnitId unit);
 
  private:
-  // Starts buckets in order, up to the first that is not ready: all ranks must
-  // start them in the same order.
-  void StartReady();
+  // A slot whose sums are on their way to the owned parts.
+  struct Pending {
+    ParamStore::UnitId unit = -1;  // none
+    Event done;
+  };
 
-  Args args_;
-  const bool overlap_;
-  const bool alone_;
-  std::vector<GradBucket> buckets_;
-  std::vector<int> bucket_of_unit_;
-  std::vector<bool> unit_ready_;
-  std::vector<int> units_missing_;  // by bucket
-  int started_ = 0;
-  int64_t bytes_before_ = 0;
-  double start_seconds_ = 0;
-  Stats stats_;
+  void BeginInSlot(ParamStore::UnitId unit);
+  void EndInSlot(ParamStore::UnitId unit);
+  // Adds this rank's parts of what has arrived in a slot.
+  void Collect(int slot);
+  // Adds the lane that has just ended to those before, as far as pairs go.
+  void EndLane(ParamStore::UnitId unit, unsigned lane);
+  // Enqueues the reduction over replicas.
+  void Send(ParamStore::UnitId unit);
+  void SumCopies();
+  void SumTied();
+
+  const Args args_;
+  ParamStore& params_;
+  const SumOrder order_;
+  int micro_batches_ = 1;
+  std::vector<int> passes_;                  // by unit, in this step
+  std::vector<bool> collected_;              // by unit: its sum has begun
+  std::vector<Pending> pending_;             // by slot
+  std::vector<int> sent_slots_;              // those of them in order
+  std::vector<ParamStore::UnitId> waiting_;  // to be sent in Finish()
 };
 
 }  // namespace cogdist

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "kernels/adamw.h"
 #include "kernels/reduce.h"
@@ -19,67 +19,70 @@ double ClipFactor(double norm, double limit) {
   return std::min(1.0, limit / (norm + 1e-6));
 }
 
+// Chunks of the tensor that this rank sums up.
+int64_t NumChunks(const ParamStore& params, const ParamStore::Tensor& tensor) {
+  return tensor.counts() ? NumReduceChunks(params.share(tensor).count) : 0;
+}
+
 }  // namespace
 
-absl::StatusOr<Optimizer> Optimizer::Create(const OptimizerConfig& config,
-                                            ParamStore& params,
-                                            Device& device) {
-  const int64_t bytes = params.tensors().size() * SizeOf(DType::kFloat64);
-  COG_ASSIGN_OR_RETURN(Buffer squares, Buffer::Allocate(device, bytes));
-  return Optimizer(config, params, std::move(squares));
+absl::StatusOr<Optimizer> Optimizer::Create(const Args& args) {
+  int64_t chunks = 0;
+  for (const ParamStore::Tensor& tensor : args.params.tensors()) {
+    chunks += NumChunks(args.params, tensor);
+  }
+  COG_ASSIGN_OR_RETURN(
+      Buffer squares,
+      Buffer::Allocate(args.device, chunks * SizeOf(DType::kFloat64)));
+  return Optimizer(args.config, args.params, std::move(squares));
 }
 
 Optimizer::Optimizer(const OptimizerConfig& config, ParamStore& params,
                      Buffer squares)
     : config_(config), params_(&params), squares_(std::move(squares)) {}
 
-Optimizer::Result Optimizer::Step(Stream& stream, double lr, double loss) {
-  const std::vector<double> squares = SumsOfSquares(stream);
-  Result result;
-  result.grad_norm =
-      std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
-  result.skipped = !std::isfinite(loss) || !std::isfinite(result.grad_norm);
-  if (result.skipped) {
-    const auto bad =
-        std::find_if(squares.begin(), squares.end(),
-                     [](double sum) { return !std::isfinite(sum); });
-    if (bad != squares.end()) {
-      result.culprit = params_->tensors()[bad - squares.begin()].named.name;
-    }
-    return result;
-  }
-  ++updates_;
-  Update(stream, lr, ClipFactor(result.grad_norm, config_.grad_clip_norm()));
-  return result;
-}
-
-std::vector<double> Optimizer::SumsOfSquares(Stream& stream) {
-  // One sum a tensor, added up here in the tensors' order: the bits depend on
-  // neither bucket, shard nor thread count, and a bad tensor can be named.
+Optimizer::Norm Optimizer::LocalNorm(Stream& stream) {
   const TensorView sums = squares_.View(DType::kFloat64);
-  const std::vector<ParamStore::Tensor>& tensors = params_->tensors();
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    SumOfSquares(stream, {.out = sums.Slice(0, i, 1),
-                          .x = params_->gradients(tensors[i].range)});
+  int64_t next = 0;
+  for (const ParamStore::Tensor& tensor : params_->tensors()) {
+    const int64_t chunks = NumChunks(*params_, tensor);
+    if (chunks == 0) continue;
+    ChunkSumsOfSquares(stream,
+                       {.out = sums.Slice(0, next, chunks),
+                        .x = params_->gradients(params_->share(tensor))});
+    next += chunks;
   }
-  std::vector<double> host(tensors.size());
-  stream.Copy(host.data(), sums.data, squares_.bytes());
+  std::vector<double> host(next);
+  stream.Copy(host.data(), sums.data, next * sizeof(double));
   stream.Synchronize();
-  return host;
+  Norm norm;
+  auto sum = host.begin();
+  for (const ParamStore::Tensor& tensor : params_->tensors()) {
+    for (int64_t i = NumChunks(*params_, tensor); i > 0; --i, ++sum) {
+      norm.squares.Add(*sum);
+      if (std::isfinite(*sum) || !norm.culprit.empty()) continue;
+      norm.culprit = tensor.named.name;
+    }
+  }
+  return norm;
 }
 
-void Optimizer::Update(Stream& stream, double lr, double gradient_scale) {
+void Optimizer::Update(Stream& stream, const UpdateArgs& args) {
+  ++updates_;
   // Tensor by tensor, since decay differs; what pads the flat buffers is never
   // touched and stays zero.
   const AdamWConfig& adamw = config_.adamw();
+  const double scale = ClipFactor(args.grad_norm, config_.grad_clip_norm());
   for (const ParamStore::Tensor& tensor : params_->tensors()) {
-    AdamW(stream, {.param = params_->master(tensor.range),
-                   .m = params_->moment1(tensor.range),
-                   .v = params_->moment2(tensor.range),
-                   .weight = params_->low_precision(tensor.range),
-                   .gradient = params_->gradients(tensor.range),
-                   .gradient_scale = static_cast<float>(gradient_scale),
-                   .lr = lr,
+    const ParamStore::Range owned = params_->owned(tensor);
+    if (owned.count == 0) continue;
+    AdamW(stream, {.param = params_->master(owned),
+                   .m = params_->moment1(owned),
+                   .v = params_->moment2(owned),
+                   .weight = params_->low_precision(owned),
+                   .gradient = params_->gradients(owned),
+                   .gradient_scale = static_cast<float>(scale),
+                   .lr = args.lr,
                    .beta1 = adamw.beta1(),
                    .beta2 = adamw.beta2(),
                    .eps = adamw.eps(),

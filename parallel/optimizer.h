@@ -1,42 +1,55 @@
-// One update of all parameters from their summed gradients: global norm,
-// clipping, AdamW (kernels/adamw.h), fresh low-precision weights. Walks over
-// what the parameter store has registered.
+// One update of the parameters that this rank owns, from their summed
+// gradients: norm, clipping, AdamW (kernels/adamw.h), fresh low-precision
+// weights. Walks over what the parameter store has registered. A step has three
+// parts, so that ranks agree on it in one exchange:
+//
+//   mine = optimizer.LocalNorm(stream);
+//   ...            merged over the world with the loss (parallel/step_totals.h)
+//   optimizer.Update({...});      unless loss or norm are not finite
 
 #ifndef COGDIST_PARALLEL_OPTIMIZER_H_
 #define COGDIST_PARALLEL_OPTIMIZER_H_
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "parallel/param_store.h"
 #include "proto/run_config.pb.h"
 #include "runtime/buffer.h"
 #include "runtime/device.h"
+#include "runtime/exact_sum.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
 
 class Optimizer {
  public:
-  // `params` outlives it, and has optimizer state.
-  static absl::StatusOr<Optimizer> Create(const OptimizerConfig& config,
-                                          ParamStore& params, Device& device);
+  struct Args {
+    const OptimizerConfig& config;
+    ParamStore& params;  // allocated for training; outlives it
+    Device& device;
+  };
+  static absl::StatusOr<Optimizer> Create(const Args& args);
 
-  struct Result {
-    // Global L2 norm of the gradients, before clipping.
-    double grad_norm = 0;
-    // Loss or norm was not finite, and nothing has changed.
-    bool skipped = false;
-    // Where skipped: the first tensor whose gradient is not finite, if any.
+  struct Norm {
+    // Of the gradients: the sums over all ranks' are of every parameter once,
+    // and have the same bits for every data layout.
+    ExactSum squares;
+    // The first tensor whose gradient is not finite, if any.
     std::string culprit;
   };
-  // Updates with learning rate `lr`, unless `loss` or the norm is not finite.
-  // Blocks until the norm is known; the update itself is enqueued on `stream`.
-  Result Step(Stream& stream, double lr, double loss);
+  // Of this rank's share of the gradients. Blocks until it is known.
+  Norm LocalNorm(Stream& stream);
 
-  // Updates done, skipped ones not counted: Adam's t.
+  struct UpdateArgs {
+    double lr = 0;
+    double grad_norm = 0;  // of the whole model, before clipping
+  };
+  // Enqueued on `stream`.
+  void Update(Stream& stream, const UpdateArgs& args);
+
+  // Updates done: Adam's t.
   int64_t updates() const { return updates_; }
   // For resuming, together with the moments in the parameter store.
   void set_updates(int64_t updates) { updates_ = updates; }
@@ -44,13 +57,9 @@ class Optimizer {
  private:
   Optimizer(const OptimizerConfig& config, ParamStore& params, Buffer squares);
 
-  // Sum of squares of each tensor's gradient.
-  std::vector<double> SumsOfSquares(Stream& stream);
-  void Update(Stream& stream, double lr, double gradient_scale);
-
   OptimizerConfig config_;
   ParamStore* params_;
-  Buffer squares_;  // float64 [tensors]
+  Buffer squares_;  // float64, by chunk of this rank's share of each tensor
   int64_t updates_ = 0;
 };
 

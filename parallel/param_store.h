@@ -4,7 +4,20 @@
 // model class.
 //
 // Parameters belong to units, e.g. one transformer block. A unit is a
-// contiguous range of every flat buffer, and the granularity of communication.
+// contiguous range of the flat elements, and the granularity of communication.
+//
+// What of it is in memory follows from the ZeRO stage (Rajbhandari et al., SC
+// 2020). Replicas, ranks with the same parameters, share every unit out by its
+// segments; a rank owns one part of each:
+//
+//   stage         0      1      2      3
+//   moments       whole  owned  owned  owned
+//   gradients     whole  whole  owned  owned   2, 3: and whole in slots, while
+//   weights       whole  whole  whole  owned   a pass uses the unit
+//
+// The master weights, float32, are owned as the moments are. In float32 they
+// are the owned part of the weights and take no memory of their own, but at
+// stage 3, where weights are slots.
 
 #ifndef COGDIST_PARALLEL_PARAM_STORE_H_
 #define COGDIST_PARALLEL_PARAM_STORE_H_
@@ -14,11 +27,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "parallel/communicator.h"
+#include "absl/types/span.h"
+#include "parallel/flat_buffer.h"
+#include "parallel/named_tensor.h"
 #include "parallel/partition.h"
-#include "runtime/buffer.h"
+#include "parallel/unit_segments.h"
+#include "parallel/unit_slots.h"
 #include "runtime/device.h"
 #include "runtime/stream.h"
 #include "runtime/tensor.h"
@@ -31,38 +46,15 @@ struct ParamInit {
   double std = 0;  // of kNormal, mean 0
 };
 
-// A tensor as weight files and checkpoints know it, and the part of it that
-// this rank holds.
-struct NamedTensor {
-  // Other ranks that hold the same part, beside the data-parallel replicas.
-  struct Copies {
-    Communicator* group = nullptr;  // none where null; outlives the store
-    // Each copy's gradient is a part of the whole, which is their sum; else
-    // the copies' gradients are equal.
-    bool partial_gradients = false;
-  };
-
-  std::string name;  // e.g. "model.layers.0.self_attn.q_proj.weight"
-  Shape shape;       // of the whole tensor: [rows, cols] or [n]
-  // Held are indices [held.begin, held.end()) of dimension `sharded_dim`, and
-  // all of the other one. Without a range: the whole tensor.
-  int sharded_dim = 0;
-  std::optional<ElementRange> held = std::nullopt;
-  Copies copies = {};
-
-  // Of the part that this rank holds.
-  Shape held_shape() const;
-};
-
-// `tensor` sharded evenly along `dim` over the ranks of a group; parts differ
-// by at most one index.
-NamedTensor ShardOf(NamedTensor tensor, int dim, int size, int rank);
-
 // One matrix (or vector) of the network: one or more named tensors of the same
 // held width stacked by rows, so that one product serves e.g. q, k and v.
 struct ParamSpec {
   std::vector<NamedTensor> tensors;
   ParamInit init;
+  // A second copy of tensors that the store has already, with weights and
+  // gradients of its own: as if it stood on another rank. After the reduction
+  // both have the sum of the two gradients; files and norms count it once.
+  bool tied = false;
 };
 
 class ParamStore {
@@ -70,15 +62,21 @@ class ParamStore {
   using ParamId = int;
   using UnitId = int;
 
-  // Elements of every flat buffer.
+  // Elements of the flat arrays.
   using Range = ElementRange;
 
   struct Tensor {
     NamedTensor named;
     ParamInit init;
     Range range;  // where the held part lies
+    UnitId unit = 0;
+    // The tensor that this one is a tied copy of, by index.
+    std::optional<int> tied_to = std::nullopt;
+
     // Weight decay is for matrices, not for gains (math.md's rule for AdamW).
     bool decays() const { return named.shape.rank() >= 2; }
+    // Whether files and norms take it from here: once in the world.
+    bool counts() const { return named.first_copy() && !tied_to.has_value(); }
   };
 
   // Registration, in the order in which the forward pass uses the units.
@@ -87,23 +85,44 @@ class ParamStore {
 
   enum class Use { kTraining, kInference };
 
-  // Allocates the flat buffers, zeroed: float32 master weights; for bfloat16,
-  // the weights that the network reads; for training also gradients and both
-  // moments. Ends the registration.
-  absl::Status Allocate(Device& device, Stream& stream, DType precision,
-                        Use use);
+  struct Allocation {
+    Device& device;
+    Stream& stream;
+    DType precision = DType::kFloat32;  // that the network computes in
+    Use use = Use::kTraining;
+    // What follows is for training.
+    int zero_stage = 0;
+    int replicas = 1;  // ranks with the same parameters
+    int replica = 0;   // this one of them
+    // Sums of gradients that are kept apart in LAYOUT_INVARIANT mode, a power
+    // of two; 0: one running sum. Whole gradients then live at every stage, in
+    // log2(lanes) + 1 buffers.
+    int lanes = 0;
+    // Units that a pass uses at a time: 2 where the head shares its table with
+    // the embedding. There is a slot more, for the one before or after.
+    int units_at_once = 1;
+  };
+
+  // Allocates the flat buffers, zeroed. Ends the registration.
+  absl::Status Allocate(const Allocation& allocation);
 
   // What the network computes with, in the precision given to Allocate().
+  // REQUIRES: at stage 3, a slot has been filled for the unit.
   TensorView weight(ParamId id) const;
-  // float32; layers add to it.
+  // float32; layers add to it. REQUIRES: at stages 2 and 3, the unit has a
+  // gradient slot.
   TensorView gradient(ParamId id) const;
 
-  // Flat views over a range of elements; float32 but for `weights`.
-  TensorView master(Range range) const { return View(master_, range); }
-  TensorView gradients(Range range) const { return View(gradients_, range); }
-  TensorView moment1(Range range) const { return View(moment1_, range); }
-  TensorView moment2(Range range) const { return View(moment2_, range); }
-  // The bfloat16 weights; absent in float32, where the master is used.
+  // Flat views, float32, over elements that this rank owns, all of one segment.
+  TensorView master(Range range) const {
+    return (master_ ? master_ : weights_).View(range);
+  }
+  // Where the gradients' sums over micro-batches and ranks end up.
+  TensorView gradients(Range range) const { return gradients_[0].View(range); }
+  TensorView moment1(Range range) const { return moment1_.View(range); }
+  TensorView moment2(Range range) const { return moment2_.View(range); }
+  // The bfloat16 weights; absent in float32, where the master is used, and at
+  // stage 3.
   TensorView low_precision(Range range) const;
 
   int num_units() const { return units_.size(); }
@@ -114,10 +133,35 @@ class ParamStore {
 
   // The registered tensors in order.
   const std::vector<Tensor>& tensors() const { return tensors_; }
-  // Parameters that this rank holds, without padding.
+  // Parameters that this rank's layers have, without padding, tied copies
+  // included.
   int64_t num_parameters() const;
 
-  // Bytes that Allocate() takes, by kind.
+  // 0 where there is one replica: nobody to share with.
+  int zero_stage() const { return stage_; }
+  int lanes() const { return lanes_; }
+  int replica() const { return replica_; }
+
+  // How the replicas share the unit out, at every stage: a single segment, but
+  // where tensors have copies on other ranks that must be cut alike there.
+  const std::vector<UnitSegment>& segments(UnitId unit) const {
+    return units_[unit].segments;
+  }
+  // This replica's share of a tensor; empty, or all of it, or part.
+  Range share(const Tensor& tensor) const;
+  // What this rank updates of a tensor: at stage 0 all, else its share.
+  Range owned(const Tensor& tensor) const {
+    return stage_ == 0 ? tensor.range : share(tensor);
+  }
+  // What Write() wants of a tensor, counted from the begin of the held part.
+  Range stored(const Tensor& tensor) const;
+
+  // Sets elements of `tensor`'s held part, from number `first` on, wherever
+  // this rank stores them. Waits for the stream: `values` may go afterwards.
+  void Write(Stream& stream, const Tensor& tensor, int64_t first,
+             absl::Span<const float> values);
+
+  // Bytes that Allocate() takes, by kind; slots belong to their kind.
   struct Bytes {
     int64_t weights = 0;  // master and low-precision copies
     int64_t gradients = 0;
@@ -125,33 +169,62 @@ class ParamStore {
   };
   Bytes bytes() const;
 
+  // All of them, sums and what passes add to.
   void ZeroGradients(Stream& stream);
-  // Refreshes the low-precision weights from the master; nothing in float32.
-  void CastWeights(Stream& stream);
+
+  // For the classes that move weights and gradients: elements of one unit, in
+  // the place where passes read or add now.
+  TensorView unit_weights(UnitId unit, Range range) const;
+  TensorView unit_gradients(UnitId unit, Range range) const;
+  UnitSlots& weight_slots() { return weight_slots_; }
+  UnitSlots& gradient_slots() { return gradient_slots_; }
+  // The gradient buffer that passes over `unit` add to from now on; and a view
+  // of any of them. Others than number 0 are there for lanes only.
+  void set_gradient_buffer(UnitId unit, int buffer) {
+    units_[unit].gradient_buffer = buffer;
+  }
+  TensorView gradient_buffer(int buffer, Range range) const {
+    return gradients_[buffer].View(range);
+  }
 
  private:
   struct Unit {
     std::string name;
     Range range;
+    std::vector<UnitSegment> segments;
+    int gradient_buffer = 0;
   };
   struct Param {
+    UnitId unit;
     Range range;
     Shape shape;
   };
 
-  static TensorView View(const Buffer& buffer, Range range);
+  std::optional<int> FindTensor(absl::string_view name) const;
+  std::vector<UnitSegment> CutUnit(UnitId unit, int replicas) const;
+  // What a flat buffer holds where ranks own parts.
+  std::vector<Range> OwnedPieces() const;
+  int64_t LargestUnit() const;
+  absl::Status AllocateWeights(const Allocation& allocation);
+  absl::Status AllocateGradients(const Allocation& allocation);
 
   std::vector<Unit> units_;
   std::vector<Param> params_;
   std::vector<Tensor> tensors_;
   int64_t total_ = 0;
+  bool allocated_ = false;
   DType precision_ = DType::kFloat32;
+  int stage_ = 0;
+  int replica_ = 0;
+  int lanes_ = 0;
 
-  Buffer master_;         // float32 [total]
-  Buffer gradients_;      // float32 [total]
-  Buffer moment1_;        // float32 [total]
-  Buffer moment2_;        // float32 [total]
-  Buffer low_precision_;  // bfloat16 [total]
+  FlatBuffer weights_;  // whole, as the network reads them; none at stage 3
+  FlatBuffer master_;   // float32; none where the weights are
+  FlatBuffer moment1_;  // float32
+  FlatBuffer moment2_;  // float32
+  std::vector<FlatBuffer> gradients_;  // float32; more than one for lanes
+  UnitSlots weight_slots_;
+  UnitSlots gradient_slots_;
 };
 
 }  // namespace cogdist

@@ -1,16 +1,23 @@
 #include "parallel/weights.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "parallel/shared_status.h"
+#include "parallel/weight_parts.h"
 #include "runtime/safetensors.h"
 #include "runtime/safetensors_writer.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
 namespace {
+
+// Elements that are on their way from a file or to one at a time.
+constexpr int64_t kPiece = 1 << 20;
 
 absl::Status CheckShape(const ParamStore::Tensor& wanted,
                         const StoredTensor& stored) {
@@ -22,12 +29,26 @@ absl::Status CheckShape(const ParamStore::Tensor& wanted,
                    "; use the configuration that the weights belong to"));
 }
 
-absl::Status CheckNoneLeft(const SafetensorsReader& reader,
-                           const ParamStore& params) {
-  std::set<std::string> known;
+// What the whole model has.
+std::set<std::string> AllNames(const ParamStore& params,
+                               Communicator* pipeline) {
+  std::string mine;
   for (const ParamStore::Tensor& tensor : params.tensors()) {
-    known.insert(tensor.named.name);
+    absl::StrAppend(&mine, tensor.named.name, "\n");
   }
+  std::set<std::string> names;
+  for (const std::string& stage : pipeline == nullptr
+                                      ? std::vector<std::string>{mine}
+                                      : pipeline->AllGatherStrings(mine)) {
+    for (const absl::string_view name : absl::StrSplit(stage, '\n')) {
+      names.emplace(name);
+    }
+  }
+  return names;
+}
+
+absl::Status CheckNoneLeft(const SafetensorsReader& reader,
+                           const std::set<std::string>& known) {
   for (const StoredTensor& stored : reader.tensors()) {
     if (known.count(stored.name) > 0) continue;
     return absl::InvalidArgumentError(
@@ -36,6 +57,17 @@ absl::Status CheckNoneLeft(const SafetensorsReader& reader,
                      "the weights belong to"));
   }
   return absl::OkStatus();
+}
+
+absl::Status ReadHeld(const StoredTensor& stored, const NamedTensor& tensor,
+                      ElementRange range, absl::Span<float> out) {
+  absl::Status status;
+  ForEachRun(tensor, range, [&](const ElementRun& run) {
+    if (!status.ok()) return;
+    status = ReadFloats(stored, run.whole,
+                        out.subspan(run.held - range.begin, run.count));
+  });
+  return status;
 }
 
 absl::Status LoadTensor(absl::string_view path, const SafetensorsReader& reader,
@@ -49,44 +81,156 @@ absl::Status LoadTensor(absl::string_view path, const SafetensorsReader& reader,
                      "belong to"));
   }
   COG_RETURN_IF_ERROR(CheckShape(wanted, *stored));
-  std::vector<float> values(wanted.range.count);
-  COG_RETURN_IF_ERROR(ReadFloats(*stored, absl::MakeSpan(values)));
-  const TensorView master = params.master(wanted.range);
-  stream.Copy(master.data, values.data(), master.bytes());
-  stream.Synchronize();  // `values` is about to go
+  std::vector<float> values;
+  const ElementRange range = params.stored(wanted);
+  for (int64_t i = range.begin; i < range.end(); i += kPiece) {
+    values.resize(std::min(kPiece, range.end() - i));
+    const ElementRange piece = {i, static_cast<int64_t>(values.size())};
+    COG_RETURN_IF_ERROR(
+        ReadHeld(*stored, wanted.named, piece, absl::MakeSpan(values)));
+    params.Write(stream, wanted, i, values);
+  }
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status LoadWeights(absl::string_view path, ParamStore& params,
-                         Stream& stream) {
+absl::Status LoadAll(absl::string_view path, ParamStore& params, Stream& stream,
+                     const std::set<std::string>& names) {
   COG_ASSIGN_OR_RETURN(const SafetensorsReader reader,
                        SafetensorsReader::Open(path));
   for (const ParamStore::Tensor& tensor : params.tensors()) {
     COG_RETURN_IF_ERROR(LoadTensor(path, reader, tensor, params, stream));
   }
-  COG_RETURN_IF_ERROR(CheckNoneLeft(reader, params));
-  params.CastWeights(stream);
-  return absl::OkStatus();
+  return CheckNoneLeft(reader, names);
 }
 
-absl::Status SaveWeights(const ParamStore& params, Stream& stream,
-                         absl::string_view path) {
-  std::vector<float> host(params.all().count);
-  stream.Copy(host.data(), params.master(params.all()).data,
-              host.size() * sizeof(float));
-  stream.Synchronize();
-  std::vector<TensorToStore> tensors;
-  for (const ParamStore::Tensor& tensor : params.tensors()) {
-    const char* const begin =
-        reinterpret_cast<const char*>(host.data() + tensor.range.begin);
-    tensors.push_back({.name = tensor.named.name,
-                       .shape = tensor.named.shape,
-                       .bytes = absl::string_view(
-                           begin, tensor.range.count * sizeof(float))});
+// Brings the parts of all ranks to rank 0. Its stream and its memory are its
+// own, and gone afterwards: no step needs them.
+class Gatherer {
+ public:
+  static absl::StatusOr<Gatherer> Create(const ParamStore& params,
+                                         RankContext& context) {
+    const bool receives = context.rank() == 0 && context.world_size() > 1;
+    const int64_t bytes = receives ? kPiece * SizeOf(DType::kFloat32) : 0;
+    COG_ASSIGN_OR_RETURN(Buffer staging,
+                         Buffer::Allocate(*context.device, bytes));
+    return Gatherer(params, context, std::move(staging));
   }
-  return WriteSafetensors(path, tensors);
+
+  // On rank 0: writes the part's elements to `whole`, [the whole tensor]. Its
+  // holder sends them; others do nothing.
+  void Gather(const WeightPart& part, absl::Span<float> whole) {
+    const int rank = context_.rank();
+    if (rank != 0 && rank != part.rank) return;
+    for (int64_t i = part.range.begin; i < part.range.end(); i += kPiece) {
+      const ElementRange piece = {i, std::min(kPiece, part.range.end() - i)};
+      if (rank != 0) {
+        context_.groups.world->Send(*stream_, Own(part, piece), /*to=*/0);
+      } else {
+        Place(part.tensor, piece, Fetch(part, piece), whole);
+      }
+    }
+    stream_->Synchronize();
+  }
+
+ private:
+  Gatherer(const ParamStore& params, RankContext& context, Buffer staging)
+      : params_(params),
+        context_(context),
+        staging_(std::move(staging)),
+        stream_(context.device->CreateStream()) {
+    stream_->Wait(context.streams.compute->Record());
+    stream_->Wait(context.streams.replicas->Record());
+  }
+
+  TensorView Own(const WeightPart& part, ElementRange piece) const {
+    const ElementRange held = params_.tensors()[part.index].range;
+    return params_.master({held.begin + piece.begin, piece.count});
+  }
+
+  absl::Span<const float> Fetch(const WeightPart& part, ElementRange piece) {
+    TensorView x;
+    if (part.rank == 0) {
+      x = Own(part, piece);
+    } else {
+      x = staging_.View(DType::kFloat32).Slice(0, 0, piece.count);
+      context_.groups.world->Recv(*stream_, x, part.rank);
+    }
+    host_.resize(piece.count);
+    stream_->Copy(host_.data(), x.data, x.bytes());
+    stream_->Synchronize();
+    return host_;
+  }
+
+  static void Place(const NamedTensor& tensor, ElementRange piece,
+                    absl::Span<const float> values, absl::Span<float> whole) {
+    ForEachRun(tensor, piece, [&](const ElementRun& run) {
+      std::copy_n(values.data() + run.held - piece.begin, run.count,
+                  whole.data() + run.whole);
+    });
+  }
+
+  const ParamStore& params_;
+  RankContext& context_;
+  Buffer staging_;  // float32 [kPiece] on the receiver
+  std::unique_ptr<Stream> stream_;
+  std::vector<float> host_;
+};
+
+// Opens the file on rank 0.
+absl::StatusOr<std::optional<SafetensorsWriter>> OpenFile(
+    const WeightParts& parts, const RankContext& context,
+    absl::string_view path) {
+  if (context.rank() != 0) return std::nullopt;
+  std::vector<TensorSpec> specs;
+  for (const auto& [name, of_tensor] : parts) {
+    specs.push_back({.name = name, .shape = of_tensor[0].tensor.shape});
+  }
+  COG_ASSIGN_OR_RETURN(SafetensorsWriter writer,
+                       SafetensorsWriter::Create(path, specs));
+  return writer;
+}
+
+absl::Status WriteAll(const WeightParts& parts, Gatherer& gatherer,
+                      SafetensorsWriter* writer) {
+  // After an error parts are still received: the other ranks send them.
+  absl::Status status;
+  std::vector<float> whole;
+  for (const auto& [name, of_tensor] : parts) {
+    // The file is in the order of the names, too: all is float32.
+    whole.resize(writer == nullptr ? 0
+                                   : of_tensor[0].tensor.shape.num_elements());
+    for (const WeightPart& part : of_tensor) {
+      gatherer.Gather(part, absl::MakeSpan(whole));
+    }
+    if (writer == nullptr || !status.ok()) continue;
+    status = writer->Append(
+        absl::string_view(reinterpret_cast<const char*>(whole.data()),
+                          whole.size() * sizeof(float)));
+  }
+  if (writer == nullptr || !status.ok()) return status;
+  return writer->Commit();
+}
+
+}  // namespace
+
+absl::Status LoadWeights(absl::string_view path, ParamStore& params,
+                         Stream& stream, Communicator* pipeline) {
+  const std::set<std::string> names = AllNames(params, pipeline);
+  const absl::Status status = LoadAll(path, params, stream, names);
+  return pipeline == nullptr ? status : FirstError(*pipeline, status);
+}
+
+absl::Status SaveWeights(const ParamStore& params, RankContext& context,
+                         absl::string_view path) {
+  Communicator& world = *context.groups.world;
+  const WeightParts parts = GatherWeightParts(params, world);
+  absl::StatusOr<Gatherer> gatherer = Gatherer::Create(params, context);
+  absl::StatusOr<std::optional<SafetensorsWriter>> writer =
+      OpenFile(parts, context, path);
+  COG_RETURN_IF_ERROR(
+      FirstError(world, writer.ok() ? gatherer.status() : writer.status()));
+  SafetensorsWriter* const file = writer->has_value() ? &**writer : nullptr;
+  return FirstError(world, WriteAll(parts, *gatherer, file));
 }
 
 }  // namespace cogdist

@@ -5,7 +5,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "parallel/communicator.h"
 #include "parallel/param_store.h"
+#include "parallel/rank_context.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
@@ -14,14 +16,17 @@ namespace cogdist {
 // or model.safetensors.index.json. F32, BF16, F16 and F64 are understood and
 // become float32. A tensor that is missing, not expected or of another shape or
 // type is an InvalidArgument error that names it; then the parameters are
-// undefined. Every rank reads the file for itself.
+// undefined. Every rank reads the file for itself, and no more of it than it
+// holds. Where the layers are shared out over the ranks of `pipeline`, all of
+// them call it, and return the same status.
 absl::Status LoadWeights(absl::string_view path, ParamStore& params,
-                         Stream& stream);
+                         Stream& stream, Communicator* pipeline = nullptr);
 
-// Writes all parameters in float32, replacing `path` only when the whole file
-// is written. Takes as much host memory as the float32 weights. Replicas hold
-// the same: one rank's call is enough.
-absl::Status SaveWeights(const ParamStore& params, Stream& stream,
+// Writes all parameters in float32, whole, whatever the layout, replacing
+// `path` only when the whole file is written. Collective over all ranks, each
+// with its store: rank 0 writes, and needs host memory for the largest tensor.
+// All ranks return the same status.
+absl::Status SaveWeights(const ParamStore& params, RankContext& context,
                          absl::string_view path);
 
 }  // namespace cogdist

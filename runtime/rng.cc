@@ -3,8 +3,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "runtime/check.h"
-
 namespace cogdist {
 namespace {
 
@@ -74,7 +72,11 @@ double Rng::Normal(uint64_t index) const {
 }
 
 void Rng::FillNormal(absl::Span<float> out, uint64_t first, double std) const {
-  COG_CHECK_EQ(first % 2, uint64_t{0});
+  if (first % 2 == 1 && !out.empty()) {  // the second half of a pair
+    out[0] = static_cast<float>(std * Normal(first));
+    out.remove_prefix(1);
+    ++first;
+  }
   for (size_t i = 0; i < out.size(); i += 2) {
     const std::array<double, 2> pair = NormalPair((first + i) / 2);
     out[i] = static_cast<float>(std * pair[0]);

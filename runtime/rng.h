@@ -31,7 +31,7 @@ class Rng {
   // Mean 0, deviation 1 (Box and Muller's method; elements 2i and 2i + 1 come
   // from one block).
   double Normal(uint64_t index) const;
-  // out[i] = std * Normal(first + i), faster than one by one. `first` is even.
+  // out[i] = std * Normal(first + i), faster than one by one.
   void FillNormal(absl::Span<float> out, uint64_t first, double std) const;
 
  private:

@@ -75,10 +75,12 @@ float FromHalf(uint16_t half) {
 
 // Converts element by element: data in a file may begin at any address.
 template <typename T, typename F>
-void Convert(absl::string_view bytes, absl::Span<float> out, F&& convert) {
+void Convert(absl::string_view bytes, int64_t first, absl::Span<float> out,
+             F&& convert) {
+  const char* const from = bytes.data() + first * sizeof(T);
   for (size_t i = 0; i < out.size(); ++i) {
     T value;
-    std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
+    std::memcpy(&value, from + i * sizeof(T), sizeof(T));
     out[i] = convert(value);
   }
 }
@@ -151,19 +153,20 @@ absl::Status SafetensorsReader::AddIndex(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status ReadFloats(const StoredTensor& tensor, absl::Span<float> out) {
-  COG_CHECK_EQ(static_cast<int64_t>(out.size()), tensor.shape.num_elements());
+absl::Status ReadFloats(const StoredTensor& tensor, int64_t first,
+                        absl::Span<float> out) {
+  COG_CHECK_GE(first, 0);
+  COG_CHECK_LE(first + static_cast<int64_t>(out.size()),
+               tensor.shape.num_elements());
   if (tensor.dtype == "F32") {
-    if (!out.empty()) {
-      std::memcpy(out.data(), tensor.bytes.data(), tensor.bytes.size());
-    }
+    Convert<float>(tensor.bytes, first, out, [](float x) { return x; });
   } else if (tensor.dtype == "BF16") {
-    Convert<BFloat16>(tensor.bytes, out,
+    Convert<BFloat16>(tensor.bytes, first, out,
                       [](BFloat16 x) { return static_cast<float>(x); });
   } else if (tensor.dtype == "F16") {
-    Convert<uint16_t>(tensor.bytes, out, FromHalf);
+    Convert<uint16_t>(tensor.bytes, first, out, FromHalf);
   } else if (tensor.dtype == "F64") {
-    Convert<double>(tensor.bytes, out,
+    Convert<double>(tensor.bytes, first, out,
                     [](double x) { return static_cast<float>(x); });
   } else {
     return absl::InvalidArgumentError(

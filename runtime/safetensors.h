@@ -60,10 +60,11 @@ class SafetensorsReader {
   std::map<std::string, std::string> metadata_;
 };
 
-// Converts F32, BF16, F16 or F64 to float32, rounding to nearest; an
-// InvalidArgument error names file, tensor and any other type. `out` must have
-// the tensor's number of elements.
-absl::Status ReadFloats(const StoredTensor& tensor, absl::Span<float> out);
+// Converts elements [first, first + out.size()) from F32, BF16, F16 or F64 to
+// float32, rounding to nearest; an InvalidArgument error names file, tensor and
+// any other type. REQUIRES: the tensor has these elements.
+absl::Status ReadFloats(const StoredTensor& tensor, int64_t first,
+                        absl::Span<float> out);
 
 }  // namespace cogdist
 

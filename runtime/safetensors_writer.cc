@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <vector>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "runtime/atomic_file.h"
 #include "runtime/check.h"
 #include "runtime/safetensors_header.h"
 #include "runtime/status_macros.h"
@@ -25,57 +23,85 @@ auto TypeRank(DType dtype) {
 }
 
 // In the order of their data: then every tensor is aligned to its type.
-std::vector<const TensorToStore*> Sorted(
-    absl::Span<const TensorToStore> tensors) {
-  std::vector<const TensorToStore*> sorted;
-  for (const TensorToStore& tensor : tensors) sorted.push_back(&tensor);
-  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
-    const auto rank_a = TypeRank(a->dtype);
-    const auto rank_b = TypeRank(b->dtype);
-    return rank_a != rank_b ? rank_a > rank_b : a->name < b->name;
-  });
+std::vector<TensorSpec> Sorted(absl::Span<const TensorSpec> tensors) {
+  std::vector<TensorSpec> sorted(tensors.begin(), tensors.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [](const TensorSpec& a, const TensorSpec& b) {
+              const auto rank_a = TypeRank(a.dtype);
+              const auto rank_b = TypeRank(b.dtype);
+              return rank_a != rank_b ? rank_a > rank_b : a.name < b.name;
+            });
   return sorted;
 }
 
-nlohmann::ordered_json Header(
-    const std::vector<const TensorToStore*>& tensors,
-    const std::map<std::string, std::string>& metadata) {
+// The length of the header, and the header, padded.
+std::string Header(absl::Span<const TensorSpec> tensors,
+                   const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t offset = 0;
-  for (const TensorToStore* tensor : tensors) {
-    const auto bytes = static_cast<int64_t>(tensor->bytes.size());
-    COG_CHECK_EQ(bytes, tensor->shape.num_elements() * SizeOf(tensor->dtype));
-    COG_CHECK(!header.contains(tensor->name), "name taken: ", tensor->name);
-    const absl::Span<const int64_t> dims = tensor->shape.dims();
-    nlohmann::ordered_json& entry = header[tensor->name];
-    entry["dtype"] = std::string(SafetensorsName(tensor->dtype));
+  for (const TensorSpec& tensor : tensors) {
+    COG_CHECK(!header.contains(tensor.name), "name taken: ", tensor.name);
+    const absl::Span<const int64_t> dims = tensor.shape.dims();
+    nlohmann::ordered_json& entry = header[tensor.name];
+    entry["dtype"] = std::string(SafetensorsName(tensor.dtype));
     entry["shape"] = std::vector<int64_t>(dims.begin(), dims.end());
-    entry["data_offsets"] = {offset, offset + bytes};
-    offset += bytes;
+    entry["data_offsets"] = {offset, offset + tensor.bytes()};
+    offset += tensor.bytes();
   }
-  return header;
+  std::string json =
+      header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  json.resize((json.size() + 7) / 8 * 8, ' ');
+  const uint64_t length = json.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) +
+         json;
 }
 
 }  // namespace
 
+SafetensorsWriter::SafetensorsWriter(std::vector<TensorSpec> tensors,
+                                     AtomicFile file)
+    : tensors_(std::move(tensors)), file_(std::move(file)) {
+  for (const TensorSpec& tensor : tensors_) bytes_missing_ += tensor.bytes();
+}
+
+absl::StatusOr<SafetensorsWriter> SafetensorsWriter::Create(
+    absl::string_view path, absl::Span<const TensorSpec> tensors,
+    const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorSpec> sorted = Sorted(tensors);
+  COG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  COG_RETURN_IF_ERROR(file.Append(Header(sorted, metadata)));
+  return SafetensorsWriter(std::move(sorted), std::move(file));
+}
+
+absl::Status SafetensorsWriter::Append(absl::string_view bytes) {
+  bytes_missing_ -= static_cast<int64_t>(bytes.size());
+  COG_CHECK_GE(bytes_missing_, 0);
+  return file_.Append(bytes);
+}
+
+absl::Status SafetensorsWriter::Commit() {
+  COG_CHECK_EQ(bytes_missing_, 0);
+  return file_.Commit();
+}
+
 absl::Status WriteSafetensors(
     absl::string_view path, absl::Span<const TensorToStore> tensors,
     const std::map<std::string, std::string>& metadata) {
-  const std::vector<const TensorToStore*> sorted = Sorted(tensors);
-  std::string header =
-      Header(sorted, metadata)
-          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  const uint64_t length = header.size();
-  COG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  COG_RETURN_IF_ERROR(file.Append(absl::string_view(
-      reinterpret_cast<const char*>(&length), sizeof(length))));
-  COG_RETURN_IF_ERROR(file.Append(header));
-  for (const TensorToStore* tensor : sorted) {
-    COG_RETURN_IF_ERROR(file.Append(tensor->bytes));
+  std::vector<TensorSpec> specs;
+  std::map<absl::string_view, absl::string_view> bytes;
+  for (const TensorToStore& tensor : tensors) {
+    specs.push_back({tensor.name, tensor.dtype, tensor.shape});
+    COG_CHECK_EQ(static_cast<int64_t>(tensor.bytes.size()),
+                 specs.back().bytes());
+    bytes[tensor.name] = tensor.bytes;
   }
-  return file.Commit();
+  COG_ASSIGN_OR_RETURN(SafetensorsWriter writer,
+                       SafetensorsWriter::Create(path, specs, metadata));
+  for (const TensorSpec& tensor : writer.tensors()) {
+    COG_RETURN_IF_ERROR(writer.Append(bytes[tensor.name]));
+  }
+  return writer.Commit();
 }
 
 }  // namespace cogdist

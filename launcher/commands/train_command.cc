@@ -193,11 +193,9 @@ absl::StatusOr<ExitCode> Train(const TrainOptions& options,
       trainer.Run(stop, options.last_step, reporter.get());
   COG_RETURN_IF_ERROR(WhileRunning(end.status()));
   const std::string stopped_by = StoppedBy(*end, config, stop);
-  if (reporter != nullptr) {
-    const std::string weights = RunDirectory(config.run_dir()).weights_path();
-    COG_RETURN_IF_ERROR(WhileRunning(trainer.SaveWeights(weights)));
-    reporter->End(stopped_by, weights);
-  }
+  const std::string weights = RunDirectory(config.run_dir()).weights_path();
+  COG_RETURN_IF_ERROR(WhileRunning(trainer.SaveWeights(weights)));
+  if (reporter != nullptr) reporter->End(stopped_by, weights);
   LogEnd(*end, stopped_by, log);
   return ExitCodeFor(*end);
 }

@@ -3,6 +3,7 @@
 
 #include "launcher/model_runner.h"
 
+#include <cmath>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -61,16 +62,18 @@ TEST_P(PlanTest, PlannedBytesAreTheMeasuredPeak) {
       ModelRunner::Create(config, ParamStore::Use::kTraining, device, stream);
   ASSERT_TRUE(runner.ok()) << runner.status();
   InitializeParameters((*runner)->params(), stream, 1);
-  auto optimizer =
-      Optimizer::Create(config.optimizer(), (*runner)->params(), device);
+  auto optimizer = Optimizer::Create({.config = config.optimizer(),
+                                      .params = (*runner)->params(),
+                                      .device = device});
   ASSERT_TRUE(optimizer.ok());
   const int64_t before_step = device.memory().peak_bytes;
 
   const Batch batch = RampBatch(config);
   UnitHooks no_hooks;
   (*runner)->Train(batch, 0.01f, no_hooks);
-  const double loss = (*runner)->TakeLossSum();
-  optimizer->Step(stream, 1e-3, loss);
+  (*runner)->TakeLossSum();
+  const double squares = optimizer->LocalNorm(stream).squares.Value();
+  optimizer->Update(stream, {.lr = 1e-3, .grad_norm = std::sqrt(squares)});
   (*runner)->Evaluate(batch);
   stream.Synchronize();
 

@@ -73,8 +73,9 @@ class ContextRank {
                 .output_init_std = 0.3},
                1e-6) {
     GatherPieces(absl::MakeSpan(document_start_), c.document_start, pieces_);
-    COG_CHECK_OK(params_.Allocate(self.device, *self.compute, DType::kFloat32,
-                                  ParamStore::Use::kTraining));
+    COG_CHECK_OK(params_.Allocate({.device = self.device,
+                                   .stream = *self.compute,
+                                   .precision = DType::kFloat32}));
     InitializeParameters(params_, *self.compute, 7);
   }
 

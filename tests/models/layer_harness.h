@@ -36,10 +36,7 @@ class LayerHarness {
 
   // Ends the registration: seeded weights, gains included away from 1.
   void AllocateParams() {
-    ASSERT_TRUE(params_
-                    .Allocate(device_, stream_, DType::kFloat32,
-                              ParamStore::Use::kTraining)
-                    .ok());
+    ASSERT_TRUE(params_.Allocate({.device = device_, .stream = stream_}).ok());
     InitializeParameters(params_, stream_, 7);
     for (const ParamStore::Tensor& tensor : params_.tensors()) {
       if (tensor.decays()) continue;

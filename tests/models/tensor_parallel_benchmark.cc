@@ -45,8 +45,9 @@ class BlockRun {
              .dtype = dtype,
              .parallel = parallel},
         rope_table_(RopeTable(kSeq, kHeadDim, 1e4)) {
-    COG_CHECK_OK(params_.Allocate(*context->device, ctx_.stream, dtype,
-                                  ParamStore::Use::kTraining));
+    COG_CHECK_OK(params_.Allocate({.device = *context->device,
+                                   .stream = ctx_.stream,
+                                   .precision = dtype}));
     const int64_t held = parallel.HeldRows(kRows).count;
     x_ = ctx_.Activation(held, kHidden);
     d_ = ctx_.Activation(held, kHidden);

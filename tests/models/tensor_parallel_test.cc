@@ -404,8 +404,8 @@ int64_t PlannedBytes(const TensorLayout& layout, int rank,
       .sequence_parallel = layout.sequence_parallel};
   ParamStore params;
   Cogformer model(SmallConfig(false), {{.layers = {0, 2}}}, parallel, params);
-  COG_CHECK_OK(params.Allocate(device, *compute, layout.dtype,
-                               ParamStore::Use::kTraining));
+  COG_CHECK_OK(params.Allocate(
+      {.device = device, .stream = *compute, .precision = layout.dtype}));
   COG_CHECK_OK(model.AllocateTables(device, *compute));
   Arena arena = Arena::ForPlanning();
   const auto tokens = [&] {

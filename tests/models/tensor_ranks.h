@@ -107,20 +107,21 @@ class TensorRank {
 
   // Ends the registration and fills in the weights.
   void AllocateParams() {
-    COG_CHECK_OK(params_.Allocate(rank_.device, *rank_.compute, layout_.dtype,
-                                  ParamStore::Use::kTraining));
+    COG_CHECK_OK(params_.Allocate({.device = rank_.device,
+                                   .stream = *rank_.compute,
+                                   .precision = layout_.dtype}));
     for (const ParamStore::Tensor& tensor : params_.tensors()) {
       const NamedTensor& named = tensor.named;
       const reference::Matrix whole =
           Whole(named.name, named.shape, tensor.init);
       const auto [row, col] = PartBegin(named);
       const Shape part = Matrix2(named.held_shape());
-      float* const to = params_.master(tensor.range).Data<float>();
+      std::vector<float> to(tensor.range.count);
       for (int64_t i = 0; i < tensor.range.count; ++i) {
         to[i] = whole.at(row + i / part.dim(1), col + i % part.dim(1));
       }
+      params_.Write(*rank_.compute, tensor, 0, to);
     }
-    params_.CastWeights(*rank_.compute);
   }
 
   // The held rows of a [rows, width] tensor of normal numbers.

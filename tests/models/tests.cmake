@@ -1,6 +1,7 @@
 # Tests of models/.
 cogdist_test(models/cogformer)
 cogdist_test(models/context_parallel)
+cogdist_test(models/init)
 cogdist_test(models/layers)
 cogdist_test(models/tensor_parallel)
 cogdist_benchmark(models/tensor_parallel)

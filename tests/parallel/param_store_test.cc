@@ -1,5 +1,4 @@
-// Where parameters lie in the flat buffers, and what is stored of them in
-// files.
+// Where parameters lie in the flat buffers.
 
 #include "parallel/param_store.h"
 
@@ -7,19 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "parallel/weights.h"
 #include "runtime/bfloat16.h"
 #include "runtime/cpu/cpu_device.h"
-#include "runtime/safetensors.h"
-#include "runtime/safetensors_writer.h"
-#include "tests/temp_dir.h"
 
 namespace cogdist {
 namespace {
-
-using ::testing::HasSubstr;
 
 // Two units of odd sizes: q and k stacked in one parameter, and a gain.
 class ParamStoreTest : public ::testing::Test {
@@ -35,7 +27,12 @@ class ParamStoreTest : public ::testing::Test {
         second, {.tensors = {{"matrix", Shape({13, 11})}}, .init = {}});
     gain_ =
         params_.Add(second, {.tensors = {{"gain", Shape({7})}}, .init = {}});
-    ASSERT_TRUE(params_.Allocate(device_, *stream_, precision, use).ok());
+    ASSERT_TRUE(params_
+                    .Allocate({.device = device_,
+                               .stream = *stream_,
+                               .precision = precision,
+                               .use = use})
+                    .ok());
   }
 
   // 1, 2, 3... for the elements of each tensor in the order of registration.
@@ -89,16 +86,16 @@ TEST_F(ParamStoreTest, UnitsCoverTheBuffersAndParametersAreAligned) {
 
 TEST_F(ParamStoreTest, TakesTheBytesItSays) {
   for (const DType precision : {DType::kFloat32, DType::kBFloat16}) {
-    const int64_t low = precision == DType::kBFloat16 ? 2 : 0;
+    const bool low = precision == DType::kBFloat16;
     Allocate(precision, ParamStore::Use::kTraining);
     const int64_t n = params_.all().count;
-    EXPECT_EQ(params_.bytes().weights, n * (4 + low));
+    EXPECT_EQ(params_.bytes().weights, n * (low ? 6 : 4));
     EXPECT_EQ(params_.bytes().gradients, n * 4);
     EXPECT_EQ(params_.bytes().optimizer, n * 8);
-    EXPECT_EQ(device_.memory().current_bytes, n * (16 + low));
+    EXPECT_EQ(device_.memory().current_bytes, n * (low ? 18 : 16));
     Allocate(precision, ParamStore::Use::kInference);
     EXPECT_EQ(params_.bytes().gradients + params_.bytes().optimizer, 0);
-    EXPECT_EQ(device_.memory().current_bytes, n * (4 + low));
+    EXPECT_EQ(device_.memory().current_bytes, n * (low ? 2 : 4));
   }
 }
 
@@ -112,66 +109,33 @@ TEST_F(ParamStoreTest, StartsAtZeroAndZeroesGradientsOnly) {
   EXPECT_EQ(params_.weight(gain_).Data<float>()[6], 175);
 }
 
-TEST_F(ParamStoreTest, WeightFilesKeepEveryBit) {
-  const TempDir dir;
-  Allocate(DType::kFloat32, ParamStore::Use::kTraining);
-  FillMaster();
-  params_.master(params_.all()).Data<float>()[0] = 1.0f / 3;
-  const std::vector<float> before = Master();
-  ASSERT_TRUE(SaveWeights(params_, *stream_, dir / "w").ok());
-  const auto reader = SafetensorsReader::Open(dir / "w");
-  ASSERT_TRUE(reader.ok()) << reader.status();
-  EXPECT_EQ(reader->tensors().size(), 4u);  // q and k apart
-  EXPECT_EQ(reader->Find("k")->shape, Shape({2, 5}));
-
-  Allocate(DType::kBFloat16, ParamStore::Use::kInference);
-  ASSERT_TRUE(LoadWeights(dir / "w", params_, *stream_).ok());
-  EXPECT_EQ(Master(), before);
-  EXPECT_EQ(params_.weight(qk_).Data<BFloat16>()[0].bits,
-            BFloat16(1.0f / 3).bits);
-}
-
-class WeightsTest : public ParamStoreTest {
- protected:
-  // The error of loading a file with these tensors.
-  std::string Load(const std::vector<NamedTensor>& tensors) {
-    const TempDir dir;
-    const std::string bytes(4 << 10, '\0');
-    std::vector<TensorToStore> stored;
-    for (const NamedTensor& tensor : tensors) {
-      const size_t size = tensor.shape.num_elements() * sizeof(float);
-      stored.push_back({.name = tensor.name,
-                        .shape = tensor.shape,
-                        .bytes = absl::string_view(bytes).substr(0, size)});
-    }
-    COG_CHECK_OK(WriteSafetensors(dir / "w", stored));
-    Allocate(DType::kFloat32, ParamStore::Use::kInference);
-    const absl::Status status = LoadWeights(dir / "w", params_, *stream_);
-    EXPECT_TRUE(status.ok() || absl::IsInvalidArgument(status)) << status;
-    return std::string(status.message());
+TEST_F(ParamStoreTest, WritesWhatTheNetworkReads) {
+  for (const ParamStore::Use use :
+       {ParamStore::Use::kTraining, ParamStore::Use::kInference}) {
+    Allocate(DType::kBFloat16, use);
+    const ParamStore::Tensor& k = params_.tensors()[1];
+    EXPECT_EQ(params_.stored(k).count, 10);
+    params_.Write(*stream_, k, 3, {1.0f / 3, 2});
+    const BFloat16* const low = params_.weight(qk_).Data<BFloat16>() + 15;
+    EXPECT_EQ(static_cast<float>(low[2]), 0);
+    EXPECT_EQ(low[3].bits, BFloat16(1.0f / 3).bits);
+    EXPECT_EQ(static_cast<float>(low[4]), 2);
+    if (use == ParamStore::Use::kInference) continue;
+    EXPECT_EQ(params_.master(k.range).Data<float>()[3], 1.0f / 3);
   }
-
-  const NamedTensor q_ = {"q", {3, 5}};
-  const NamedTensor k_ = {"k", {2, 5}};
-  const NamedTensor matrix_tensor_ = {"matrix", {13, 11}};
-  const NamedTensor gain_tensor_ = {"gain", {7}};
-};
-
-TEST_F(WeightsTest, TensorsAreTheModelsAndNoOthers) {
-  EXPECT_EQ(Load({q_, k_, matrix_tensor_, gain_tensor_}), "");
-  EXPECT_THAT(Load({q_, k_, gain_tensor_}),
-              HasSubstr("tensor matrix is missing"));
-  EXPECT_THAT(Load({q_, k_, matrix_tensor_, gain_tensor_, {"bias", {1}}}),
-              HasSubstr("tensor bias is not part of the model"));
-  EXPECT_THAT(Load({q_, {"k", {5, 2}}, matrix_tensor_, gain_tensor_}),
-              HasSubstr("tensor k has shape [5, 2], the model's is [2, 5]"));
-  EXPECT_THAT(Load({q_, {"k", {10}}, matrix_tensor_, gain_tensor_}),
-              HasSubstr("tensor k has shape [10]"));
 }
 
-TEST_F(WeightsTest, AMissingFileIsNotFound) {
-  Allocate(DType::kFloat32, ParamStore::Use::kInference);
-  EXPECT_TRUE(absl::IsNotFound(LoadWeights("/nowhere/w", params_, *stream_)));
+TEST_F(ParamStoreTest, ANameIsRegisteredOnceUnlessTied) {
+  const auto spec = [](bool tied) {
+    return ParamSpec{.tensors = {{"x", Shape({2})}}, .init = {}, .tied = tied};
+  };
+  const ParamStore::UnitId unit = params_.AddUnit("unit");
+  EXPECT_DEATH(params_.Add(unit, spec(true)), "x is tied to nothing");
+  params_.Add(unit, spec(false));
+  EXPECT_DEATH(params_.Add(unit, spec(false)), "x is registered twice");
+  params_.Add(unit, spec(true));
+  EXPECT_TRUE(params_.tensors()[0].counts());
+  EXPECT_FALSE(params_.tensors()[1].counts());
 }
 
 TEST_F(ParamStoreTest, RegistrationEndsWithAllocation) {

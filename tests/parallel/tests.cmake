@@ -4,7 +4,8 @@ cogdist_test(parallel/collective_schedule)
 cogdist_test(parallel/communicator)
 cogdist_test(parallel/context/ring_attention LIBS hwy::hwy)
 cogdist_test(parallel/context/zigzag)
-cogdist_test(parallel/grad_sync)
+cogdist_test(parallel/data_parallel)
+cogdist_test(parallel/data_parallel_bits)
 cogdist_test(parallel/lr_schedule)
 cogdist_test(parallel/mesh)
 cogdist_test(parallel/meta_transport)
@@ -13,6 +14,8 @@ cogdist_test(parallel/param_store)
 cogdist_test(parallel/pipeline/pipeline)
 cogdist_test(parallel/pipeline/schedule)
 cogdist_test(parallel/sum_order)
+cogdist_test(parallel/unit_segments)
+cogdist_test(parallel/weights)
 
 # cogdist_mpi_test(NAME RANKS...): tests/parallel/NAME_test.cc, which has its own
 # main(), under mpirun with each number of ranks.

@@ -39,7 +39,7 @@ std::vector<float> Floats(const SafetensorsReader& reader,
   const StoredTensor* tensor = reader.Find(name);
   if (tensor == nullptr) return {};
   std::vector<float> values(tensor->shape.num_elements());
-  EXPECT_TRUE(ReadFloats(*tensor, absl::MakeSpan(values)).ok());
+  EXPECT_TRUE(ReadFloats(*tensor, 0, absl::MakeSpan(values)).ok());
   return values;
 }
 
@@ -73,7 +73,7 @@ TEST(SafetensorsTest, ReadsTheReferenceLibrarysFile) {
   EXPECT_EQ(reader->Find("none"), nullptr);
   std::vector<float> out(2);
   const absl::Status integers =
-      ReadFloats(*reader->Find("c.i64"), absl::MakeSpan(out));
+      ReadFloats(*reader->Find("c.i64"), 0, absl::MakeSpan(out));
   EXPECT_TRUE(absl::IsInvalidArgument(integers));
   EXPECT_THAT(integers.ToString(), HasSubstr("\"c.i64\" has dtype I64"));
 }

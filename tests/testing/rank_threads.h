@@ -53,8 +53,8 @@ inline void RunRanks(int size, const std::function<void(TestRank&)>& body) {
   RunRanks(size, {}, body);
 }
 
-// Likewise with all that a rank of a job is handed, data-parallel.
-inline void RunRankContexts(int size,
+// Likewise with all that a rank of a job is handed.
+inline void RunRankContexts(int size, const ParallelConfig& parallel,
                             const std::function<void(RankContext&)>& body) {
   ThreadHub hub(size);
   std::vector<std::thread> threads;
@@ -64,7 +64,7 @@ inline void RunRankContexts(int size,
       auto device = std::make_unique<CpuDevice>();
       auto world = std::make_unique<HostCommunicator>(
           hub.Connect(rank), *device, MessageOptions());
-      const auto mesh = Mesh::Create(size, ParallelConfig());
+      const auto mesh = Mesh::Create(size, parallel);
       COG_CHECK_OK(mesh.status());
       auto context =
           MakeRankContext({.rank = rank,
@@ -77,6 +77,12 @@ inline void RunRankContexts(int size,
     });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+// Data-parallel ones.
+inline void RunRankContexts(int size,
+                            const std::function<void(RankContext&)>& body) {
+  RunRankContexts(size, ParallelConfig(), body);
 }
 
 }  // namespace cogdist::testing
