@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "launcher/agreement.h"
 #include "parallel/bootstrap.h"
 #include "runtime/check.h"
 #include "runtime/cpu/cpu_device.h"
@@ -26,7 +27,27 @@ absl::StatusOr<ExitCode> RunBody(
   COG_ASSIGN_OR_RETURN(
       RankContext context,
       MakeRankContext(placement, mesh, std::move(device), std::move(world)));
+  context.ledger = bootstrap.ledger();
   return body(context);
+}
+
+// What ends the job in good order, the same on all ranks.
+absl::Status CheckAll(const RunConfig& config, absl::string_view options,
+                      const Placement& placement, Communicator& world,
+                      DeviceType device,
+                      absl::FunctionRef<absl::Status(const Placement&)> check) {
+  // First: ranks with different configurations may find different faults.
+  if (world.size() > 1) {
+    COG_RETURN_IF_ERROR(
+        CompareTraits(world, TraitsOf(config, Name(device), options)));
+  }
+  return Agree(world, check(placement));
+}
+
+// Until the configuration is known to be good, any time may be in it.
+double TimeoutSeconds(const RunConfig& config) {
+  const double given = config.resilience().collective_timeout_seconds();
+  return given > 0 ? given : ResilienceConfig().collective_timeout_seconds();
 }
 
 // mpirun binds few ranks to one core each unless told otherwise.
@@ -57,7 +78,7 @@ absl::Status Agree(Communicator& communicator, const absl::Status& mine) {
 }
 
 absl::StatusOr<ExitCode> RunAsRank(
-    const RunConfig& config,
+    const RunConfig& config, absl::string_view options,
     absl::FunctionRef<absl::Status(const Placement&)> check,
     absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body) {
   COG_ASSIGN_OR_RETURN(Bootstrap bootstrap, Bootstrap::Start());
@@ -67,7 +88,9 @@ absl::StatusOr<ExitCode> RunAsRank(
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> world,
                        bootstrap.CreateWorld(*device));
 
-  const absl::Status checked = Agree(*world, check(bootstrap.placement()));
+  bootstrap.StartWatch(TimeoutSeconds(config));
+  const absl::Status checked = CheckAll(config, options, bootstrap.placement(),
+                                        *world, device->type(), check);
   if (!checked.ok()) {
     // Before any rank returns: mpirun ends the others when the first one does.
     if (rank == 0) ReportError(checked, std::cerr);

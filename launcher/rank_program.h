@@ -7,6 +7,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "launcher/exit_code.h"
 #include "parallel/communicator.h"
 #include "parallel/rank_context.h"
@@ -19,15 +20,17 @@ namespace cogdist {
 // before its work starts.
 absl::Status Agree(Communicator& communicator, const absl::Status& mine);
 
-// Joins the job that this process was started in, or a job of one rank; calls
-// `check`, then, if it is OK on all ranks, `body`.
+// Joins the job that this process was started in, or a job of one rank, and
+// watches over its collectives; compares the ranks (agreement.h); calls
+// `check`, then, if it is OK on all ranks, `body`. `options`: what else than
+// `config` all ranks were started with.
 //
 // An error of `check` is printed by rank 0 alone, and all ranks return its exit
 // code. An error of `body` after which other ranks may be waiting is printed
 // here and ends the whole job with its exit code; that of a lone rank is
 // returned.
 absl::StatusOr<ExitCode> RunAsRank(
-    const RunConfig& config,
+    const RunConfig& config, absl::string_view options,
     absl::FunctionRef<absl::Status(const Placement&)> check,
     absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body);
 

@@ -91,6 +91,14 @@ std::string RunDirectory::log_path(int rank) const {
   return Name(absl::StrFormat("log/rank_%05d.log", rank));
 }
 
+std::string RunDirectory::ledger_path(absl::string_view host) const {
+  return Name(absl::StrCat("log/ledger_", host, ".bin"));
+}
+
+std::string RunDirectory::diagnostics_path(int rank) const {
+  return Name(absl::StrFormat("log/diagnostics_rank_%05d.txt", rank));
+}
+
 bool RunDirectory::HasMetrics() const {
   std::error_code error;
   const auto size = fs::file_size(metrics_path(), error);

@@ -46,6 +46,9 @@ class RunDirectory {
   std::string checkpoints_dir() const { return Name("checkpoints"); }
   std::string log_dir() const { return Name("log"); }
   std::string log_path(int rank) const;  // "log/rank_00000.log"
+  // "log/ledger_HOST.bin", see parallel/ledger.h
+  std::string ledger_path(absl::string_view host) const;
+  std::string diagnostics_path(int rank) const;  // see launcher/diagnostics.h
 
   // At least one line of metrics was written here.
   bool HasMetrics() const;

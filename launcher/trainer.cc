@@ -1,11 +1,17 @@
 #include "launcher/trainer.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "launcher/diagnostics.h"
 #include "launcher/peak_flops.h"
+#include "launcher/rank_program.h"
 #include "models/init.h"
+#include "parallel/replica_check.h"
 #include "parallel/weights.h"
+#include "runtime/file.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -63,13 +69,16 @@ absl::StatusOr<Trainer::End> Trainer::Run(const StopRequest& stop,
 
 absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(
     int64_t step, bool last, const StopRequest& stop, RunReporter* reporter) {
+  step_number_ = step;
+  if (context_.ledger != nullptr) context_.ledger->SetStep(step);
   const auto load = [&](int64_t micro_batch, Batch& batch) {
     return loader_.Load(step, micro_batch, batch);
   };
   COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
                        step_->Run(step, load, stop.requested()));
   consecutive_skips_ = result.update.skipped ? consecutive_skips_ + 1 : 0;
-  const std::optional<End> end = EndAfter(result, last);
+  const std::optional<End> end =
+      ReplicasAgree(step) ? EndAfter(result, last) : End::kReplicasDiffer;
   COG_RETURN_IF_ERROR(MeasurePeakFlops(reporter));
   COG_RETURN_IF_ERROR(Report(step, end.has_value(), result, reporter));
   COG_RETURN_IF_ERROR(EvaluateIfDue(step, end, reporter));
@@ -108,6 +117,23 @@ absl::Status Trainer::Report(int64_t step, bool last,
        .peak_memory_bytes = context_.device->memory().peak_bytes});
 }
 
+bool Trainer::ReplicasAgree(int64_t step) {
+  const int64_t every = config_.resilience().replica_check_every_steps();
+  if (every == 0 || step % every != 0) return true;
+  step_->WaitForWeights();
+  const std::vector<std::string> differences =
+      CheckReplicas(step_->runner().params(), *context_.groups.replicas,
+                    context_.rank(), *context_.streams.compute);
+  // Groups compare for themselves; the run ends with all of them.
+  const absl::Status agreed =
+      Agree(*context_.groups.world,
+            differences.empty()
+                ? absl::OkStatus()
+                : absl::DataLossError(absl::StrJoin(differences, "\n  ")));
+  differences_ = std::string(agreed.message());
+  return agreed.ok();
+}
+
 absl::Status Trainer::EvaluateIfDue(int64_t step, std::optional<End> end,
                                     RunReporter* reporter) {
   const int64_t every = config_.evaluation().every_steps();
@@ -128,6 +154,12 @@ absl::Status Trainer::MeasurePeakFlops(RunReporter* reporter) {
   COG_ASSIGN_OR_RETURN(const double flops, PeakFlops(config_, context_));
   if (reporter != nullptr) reporter->set_peak_flops(flops);
   return absl::OkStatus();
+}
+
+absl::Status Trainer::WriteDiagnostics(absl::string_view path) {
+  return WriteFileAtomically(
+      path, DescribeTensors(step_->runner().params(), *context_.streams.compute,
+                            step_number_, context_.rank()));
 }
 
 absl::Status Trainer::SaveWeights(absl::string_view path) {

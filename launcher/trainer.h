@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,13 +31,19 @@ class Trainer {
       const RunConfig& config, RankContext& context);
 
   // How Run() ended.
-  enum class End { kTrained, kStopped, kGaveUp };
+  enum class End { kTrained, kStopped, kGaveUp, kReplicasDiffer };
 
   // Trains up to step `last_step`, or until a stop is requested on any rank, or
-  // too many steps in a row are skipped. `reporter`: rank 0's, else null.
+  // too many steps in a row are skipped, or replicas are found to differ.
+  // `reporter`: rank 0's, else null.
   // Collective; an error leaves the other ranks waiting.
   absl::StatusOr<End> Run(const StopRequest& stop, int64_t last_step,
                           RunReporter* reporter);
+
+  // Which weights differ on which ranks, after kReplicasDiffer.
+  const std::string& differences() const { return differences_; }
+  // Writes what weights and gradients of this rank look like to `path`.
+  absl::Status WriteDiagnostics(absl::string_view path);
 
   // Writes the weights in the safetensors format. Collective.
   absl::Status SaveWeights(absl::string_view path);
@@ -59,6 +66,8 @@ class Trainer {
   absl::Status Report(int64_t step, bool last,
                       const TrainingStep::Result& result,
                       RunReporter* reporter);
+  // Every resilience.replica_check_every_steps: whether all is well.
+  bool ReplicasAgree(int64_t step);
   // Every evaluation.every_steps, and where training ends by itself.
   absl::Status EvaluateIfDue(int64_t step, std::optional<End> end,
                              RunReporter* reporter);
@@ -70,7 +79,9 @@ class Trainer {
   BatchLoader loader_;
   std::unique_ptr<TrainingStep> step_;
   std::optional<Evaluator> evaluator_;
+  int64_t step_number_ = 0;  // the latest
   int64_t consecutive_skips_ = 0;
+  std::string differences_;
   bool peak_measured_ = false;
 };
 

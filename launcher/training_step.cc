@@ -6,8 +6,10 @@
 
 #include "absl/types/span.h"
 #include "launcher/config.h"
+#include "launcher/fault_hooks.h"
 #include "parallel/host_communicator.h"
 #include "parallel/lr_schedule.h"
+#include "parallel/replica_check.h"
 #include "parallel/step_totals.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
@@ -69,20 +71,36 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
                                                        LoadMicroBatch load,
                                                        bool stop) {
   CurrentRankTag().step = step;
+  const auto reach = [&](FaultPoint point) {
+    context_.fault.Reach(point, step, context_.rank());
+  };
+  reach(FaultPoint::kStep);
   const double start = MonotonicSeconds();
   Result result;
   result.lr = LearningRate(config_.lr_schedule(), config_.train_steps(), step);
-  COG_RETURN_IF_ERROR(ForwardBackward(load));
+  COG_RETURN_IF_ERROR(ForwardBackward(step, load));
+  reach(FaultPoint::kCollective);
   data_parallel_.FinishGradients();
   ReduceLoss(stop, result);
   Update(result);
   context_.streams.compute->Synchronize();
+  ReachUpdate(step);
   result.seconds = MonotonicSeconds() - start;
   result.hidden_communication = HiddenCommunication();
   return result;
 }
 
-absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
+void TrainingStep::ReachUpdate(int64_t step) {
+  if (!context_.fault.rank().has_value()) return;
+  data_parallel_.WaitForWeights();
+  const std::vector<ReplicatedTensor> weights =
+      ReplicatedWeights(runner_->params());
+  if (weights.empty()) return;
+  context_.fault.Reach(FaultPoint::kParameter, step, context_.rank(),
+                       *context_.streams.compute, weights.front().weights);
+}
+
+absl::Status TrainingStep::ForwardBackward(int64_t step, LoadMicroBatch load) {
   const BatchConfig& batch = config_.batch();
   const int64_t count =
       batch.global_batch_size() /
@@ -92,7 +110,10 @@ absl::Status TrainingStep::ForwardBackward(LoadMicroBatch load) {
   data_parallel_.BeginStep(static_cast<int>(count));
   for (int64_t i = 0; i < count; ++i) {
     COG_RETURN_IF_ERROR(load(i, batch_));
-    runner_->Train(batch_, gradient_scale, data_parallel_);
+    FaultHooks with_fault(context_, runner_->params(), step, data_parallel_);
+    runner_->Train(
+        batch_, gradient_scale,
+        i == count - 1 ? static_cast<UnitHooks&>(with_fault) : data_parallel_);
   }
   return absl::OkStatus();
 }

@@ -64,6 +64,8 @@ class TrainingStep {
   absl::StatusOr<Result> Run(int64_t step, LoadMicroBatch load, bool stop);
 
   ModelRunner& runner() { return *runner_; }
+  // For readers of weights that are not passes.
+  void WaitForWeights() { data_parallel_.WaitForWeights(); }
 
  private:
   TrainingStep(const RunConfig& config, RankContext& context,
@@ -71,7 +73,8 @@ class TrainingStep {
                std::unique_ptr<ModelRunner> runner, Optimizer optimizer);
 
   // The gradient reduction starts on the way.
-  absl::Status ForwardBackward(LoadMicroBatch load);
+  absl::Status ForwardBackward(int64_t step, LoadMicroBatch load);
+  void ReachUpdate(int64_t step);  // where a fault may be injected
   // Sums the loss over ranks, and with it the requests to stop.
   void ReduceLoss(bool stop, Result& result);
   // Changes the parameters, unless loss or gradients are not finite.

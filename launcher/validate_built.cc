@@ -50,21 +50,6 @@ void CheckBuilt(const RunConfig& config, Faults& faults) {
              absl::StrCat(config.checkpoint().every_steps()),
              "checkpoints during a run are", "0", faults);
   }
-  // A resolved configuration always states a time: only another one than the
-  // default asks for the watch.
-  const double timeout = config.resilience().collective_timeout_seconds();
-  const double default_timeout =
-      ResilienceConfig().collective_timeout_seconds();
-  if (timeout > 0 && timeout != default_timeout) {
-    NotBuilt("resilience.collective_timeout_seconds", absl::StrCat(timeout),
-             "the watch over collectives is", absl::StrCat(default_timeout),
-             faults);
-  }
-  if (config.resilience().replica_check_every_steps() > 0) {
-    NotBuilt("resilience.replica_check_every_steps",
-             absl::StrCat(config.resilience().replica_check_every_steps()),
-             "comparisons of replicas are", "0", faults);
-  }
 }
 
 }  // namespace cogdist

@@ -34,11 +34,13 @@ absl::StatusOr<ModelGroups> MakeModelGroups(const RunConfig& config,
   if (model.num_kv_heads() < groups.tensor->size()) {
     COG_ASSIGN_OR_RETURN(
         result.kv_copies,
-        groups.tensor->Split(KvCopies(model.num_kv_heads(), *groups.tensor)));
+        groups.tensor->Split(KvCopies(model.num_kv_heads(), *groups.tensor),
+                             "key/value copies"));
   }
   if (HasTiedTable(model, *groups.pipeline)) {
     COG_ASSIGN_OR_RETURN(
-        result.tied, groups.pipeline->Split({0, groups.pipeline->size() - 1}));
+        result.tied, groups.pipeline->Split({0, groups.pipeline->size() - 1},
+                                            "tied tables"));
   }
   result.parallel = {
       .tensor = groups.tensor.get(),

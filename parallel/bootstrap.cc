@@ -8,8 +8,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
+#include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "parallel/host_communicator.h"
 #include "parallel/mpi_status.h"
 #include "parallel/mpi_transport.h"
@@ -61,6 +65,38 @@ absl::StatusOr<std::vector<CoreMask>> GatherMasks(MPI_Comm local, int size) {
   std::vector<CoreMask> masks;
   for (const cpu_set_t& cores : all) masks.push_back(ToMask(cores));
   return masks;
+}
+
+std::vector<int> AllRanks(int world_size) {
+  std::vector<int> ranks(world_size);
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
+}
+
+// One rank as the others get to know it.
+struct Introduction {
+  char host[256] = "";
+  ProcessId process;
+  int32_t node = 0;  // the lowest rank there
+};
+
+// Every rank's identity. `node`: the lowest rank of this node.
+absl::StatusOr<std::vector<RankIdentity>> Introduce(int world_size, int node) {
+  Introduction mine{.process = ThisProcess(), .node = node};
+  absl::SNPrintF(mine.host, sizeof(mine.host), "%s", HostName());
+  std::vector<Introduction> all(world_size);
+  COG_RETURN_IF_ERROR(
+      MpiStatus(MPI_Allgather(&mine, sizeof(mine), MPI_BYTE, all.data(),
+                              sizeof(mine), MPI_BYTE, MPI_COMM_WORLD),
+                "MPI_Allgather"));
+  std::vector<RankIdentity> ranks;
+  for (const Introduction& rank : all) {
+    // Ranks in containers of their own share memory, but not their processes.
+    const bool here =
+        rank.node == node && StateOf(rank.process) != ProcessState::kGone;
+    ranks.push_back({.host = rank.host, .process = rank.process, .here = here});
+  }
+  return ranks;
 }
 
 }  // namespace
@@ -122,10 +158,29 @@ absl::Status Bootstrap::StartMpi() {
   MPI_Comm_size(local, &placement_.local_size);
   absl::StatusOr<std::vector<CoreMask>> masks =
       GatherMasks(local, placement_.local_size);
+  int node = placement_.rank;
+  MPI_Bcast(&node, 1, MPI_INT, 0, local);
   MPI_Comm_free(&local);
   COG_RETURN_IF_ERROR(masks.status());
+  if (placement_.world_size > 1) COG_RETURN_IF_ERROR(OpenLedger(node));
   placement_.num_threads = ThreadShare(*masks, placement_.local_rank);
   idle_cores_ = CountIdle(*masks);
+  return absl::OkStatus();
+}
+
+absl::Status Bootstrap::OpenLedger(int node) {
+  COG_ASSIGN_OR_RETURN(std::vector<RankIdentity> ranks,
+                       Introduce(placement_.world_size, node));
+  // Until there is a run directory: a file in memory without a name, where the
+  // system has such; otherwise each rank sees itself alone.
+  const ProcessId leader = ranks[node].process;
+  const std::string path =
+      absl::StrCat("/dev/shm/cogdist_", leader.pid, "_", leader.start_ticks);
+  ledger_ = std::make_unique<Ledger>(placement_.rank, std::move(ranks));
+  end_ = ledger_->AddLane("world end", AllRanks(placement_.world_size));
+  ledger_->Share(path).IgnoreError();
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (placement_.rank == node) unlink(path.c_str());
   return absl::OkStatus();
 }
 
@@ -134,17 +189,43 @@ absl::StatusOr<std::unique_ptr<Communicator>> Bootstrap::CreateWorld(
   if (placement_.world_size == 1) return std::make_unique<SingleCommunicator>();
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport,
                        CreateMpiTransport());
-  return std::make_unique<HostCommunicator>(std::move(transport), device);
+  return std::make_unique<HostCommunicator>(
+      std::move(transport), device, MessageOptions(),
+      LedgerGroup{.ledger = ledger_.get(),
+                  .name = "world",
+                  .members = AllRanks(placement_.world_size)});
+}
+
+void Bootstrap::StartWatch(double timeout_seconds) {
+  if (ledger_ == nullptr) return;
+  watch_ = std::make_unique<CollectiveWatch>(
+      *ledger_, CollectiveWatch::Options{.timeout_seconds = timeout_seconds});
 }
 
 void Bootstrap::Finish() {
   if (!std::exchange(uses_mpi_, false)) return;
-  MpiCheck(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
+  if (ledger_ != nullptr) Meet();
+  watch_.reset();
   MPI_Finalize();
+}
+
+void Bootstrap::Meet() {
+  // Who leaves the barrier first may be gone before another one has left it.
+  ledger_->SetPhase(Ledger::Phase::kDone);
+  end_.Begin({.operation = Operation::kBarrier});
+  MPI_Request request = MPI_REQUEST_NULL;
+  MpiCheck(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier");
+  for (int done = 0; !done;) {
+    MpiCheck(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    end_.Poll();
+    std::this_thread::yield();
+  }
+  end_.End();
 }
 
 void Bootstrap::Abort(int exit_code) {
   std::fflush(nullptr);
+  if (ledger_ != nullptr) ledger_->SetPhase(Ledger::Phase::kLeaving);
   if (uses_mpi_) MPI_Abort(MPI_COMM_WORLD, exit_code);
   std::_Exit(exit_code);
 }

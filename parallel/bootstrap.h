@@ -17,7 +17,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "parallel/collective_watch.h"
 #include "parallel/communicator.h"
+#include "parallel/ledger.h"
 #include "parallel/rank_context.h"
 #include "runtime/device.h"
 
@@ -54,6 +56,13 @@ class Bootstrap {
   // Collective. `device` outlives it.
   absl::StatusOr<std::unique_ptr<Communicator>> CreateWorld(Device& device);
 
+  // What the ranks of this node know of each other; null for a lone rank.
+  // Communicators of CreateWorld() write to it.
+  Ledger* ledger() { return ledger_.get(); }
+  // Ends the job when an operation takes longer or a rank is gone; until
+  // Finish(). Nothing for a lone rank.
+  void StartWatch(double timeout_seconds);
+
   // Meets the other ranks and shuts MPI down. After it the process only returns
   // its exit code, which is the same on all ranks; communicators are gone.
   void Finish();
@@ -64,10 +73,16 @@ class Bootstrap {
  private:
   Bootstrap() = default;
   absl::Status StartMpi();
+  // `node`: the lowest rank of this node.
+  absl::Status OpenLedger(int node);
+  void Meet();  // all ranks, at the end
 
   bool uses_mpi_ = false;
   Placement placement_;
   int idle_cores_ = 0;
+  std::unique_ptr<Ledger> ledger_;
+  Ledger::Lane end_;  // of the last barrier
+  std::unique_ptr<CollectiveWatch> watch_;
 };
 
 }  // namespace cogdist

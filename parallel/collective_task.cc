@@ -5,6 +5,15 @@
 namespace cogdist {
 
 bool CollectiveTask::Poll() {
+  if (!begun_) lane_.Begin(args_.entry);
+  begun_ = true;
+  lane_.Poll();
+  const bool done = Move();
+  if (done) lane_.End();
+  return done;
+}
+
+bool CollectiveTask::Move() {
   int64_t turn_bytes = args_.turn_bytes;
   bool moved = true;
   while (moved && turn_bytes > 0) {

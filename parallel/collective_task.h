@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "parallel/collective_schedule.h"
+#include "parallel/ledger.h"
 #include "parallel/transport.h"
 #include "runtime/cpu/cpu_stream.h"
 #include "runtime/dtype.h"
@@ -35,6 +36,9 @@ class CollectiveTask : public CpuTask {
     int64_t chunk_bytes = 0;
     int64_t turn_bytes = 0;  // a Poll() ends after having received so much
     int64_t* bytes_sent = nullptr;  // counts up
+    // Where it is told, and how.
+    Ledger::Lane lane = {};
+    Ledger::Entry entry = {};
   };
   explicit CollectiveTask(const Args& args) : args_(args) {}
 
@@ -56,7 +60,12 @@ class CollectiveTask : public CpuTask {
     return static_cast<char*>(args_.receive_into) + message.range.begin;
   }
 
+  // Moves messages; true once all is done.
+  bool Move();
+
   const Args args_;
+  Ledger::Lane lane_ = args_.lane;
+  bool begun_ = false;
   // Messages so far, in each of the four stages.
   int64_t receives_posted_ = 0;
   int64_t received_ = 0;

@@ -70,10 +70,13 @@ class Communicator {
                 const TensorView& recv, int from);
 
   // A communicator of `members`: ranks of this group, in their new order.
-  // Called by all members and no one else, with the same list.
+  // Called by all members and no one else, with the same list. Messages about
+  // failures call it `name`; by default like this group.
   // REQUIRES: this rank is a member.
-  virtual absl::StatusOr<std::unique_ptr<Communicator>> Split(
-      absl::Span<const int> members) = 0;
+  absl::StatusOr<std::unique_ptr<Communicator>> Split(
+      absl::Span<const int> members, absl::string_view name = "") {
+    return DoSplit(members, name);
+  }
 
   // Since the start, sub-groups apart.
   virtual Traffic traffic() const = 0;
@@ -103,6 +106,8 @@ class Communicator {
   };
 
  private:
+  virtual absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
+      absl::Span<const int> members, absl::string_view name) = 0;
   // The collectives above, with their arguments checked.
   virtual void DoAllReduce(Stream& stream, const TensorView& x, Reduction op,
                            SumOrder order) = 0;

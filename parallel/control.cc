@@ -10,8 +10,10 @@ namespace cogdist {
 namespace {
 
 void Finish(const ControlChannel& channel, Transport::Request request) {
+  Ledger::Lane lane = channel.lane;
   while (!channel.transport.Test(request)) {
     channel.device.Progress();
+    lane.Poll();
     std::this_thread::yield();
   }
 }
@@ -62,6 +64,9 @@ std::vector<std::string> ControlAllGather(const ControlChannel& channel,
                                           absl::string_view mine) {
   const int rank = channel.transport.rank();
   const int size = channel.transport.size();
+  Ledger::Lane lane = channel.lane;
+  lane.Begin({.operation = Operation::kExchange,
+              .bytes = static_cast<int64_t>(mine.size())});
   // blocks[i] is from rank + i, round the ring; their number doubles each time.
   std::vector<std::string> blocks = {std::string(mine)};
   for (int distance = 1; distance < size; distance *= 2) {
@@ -71,6 +76,7 @@ std::vector<std::string> ControlAllGather(const ControlChannel& channel,
     AppendBlocks(Exchange(channel, to, Join(blocks, count), from), blocks);
   }
   COG_CHECK_EQ(static_cast<int>(blocks.size()), size);
+  lane.End();
   std::rotate(blocks.begin(), blocks.end() - rank, blocks.end());
   return blocks;
 }

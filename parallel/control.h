@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "parallel/ledger.h"
 #include "parallel/transport.h"
 #include "runtime/device.h"
 
@@ -15,10 +16,11 @@ namespace cogdist {
 
 struct ControlChannel {
   Transport& transport;
-  Device& device;       // its streams advance while this rank waits: another
-                        // rank may need them to get here
-  int tag = 0;          // of this channel alone
-  int64_t& bytes_sent;  // counts up
+  Device& device;          // its streams advance while this rank waits: another
+                           // rank may need them to get here
+  int tag = 0;             // of this channel alone
+  int64_t& bytes_sent;     // counts up
+  Ledger::Lane lane = {};  // where it is told
 };
 
 // Every rank's string, by rank, on every rank. Blocks until all ranks are here.

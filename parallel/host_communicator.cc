@@ -36,14 +36,21 @@ std::vector<int64_t> InBytes(absl::Span<const int64_t> borders,
 
 HostCommunicator::HostCommunicator(std::unique_ptr<Transport> transport,
                                    Device& device,
-                                   const MessageOptions& options)
+                                   const MessageOptions& options,
+                                   LedgerGroup group)
     : transport_(std::move(transport)),
       device_(device),
       options_(options),
+      group_(std::move(group)),
       sends_(transport_->size()),
       receives_(transport_->size()) {
   COG_CHECK_GT(options_.chunk_bytes, 0);
   COG_CHECK_GT(options_.turn_bytes, 0);
+  if (group_.ledger == nullptr) return;
+  Ledger& ledger = *group_.ledger;
+  collective_lane_ = ledger.AddLane(group_.name, group_.members);
+  message_lane_ = ledger.AddLane(group_.name + " messages", group_.members);
+  control_lane_ = ledger.AddLane(group_.name + " control", group_.members);
 }
 
 void HostCommunicator::DoAllReduce(Stream& stream, const TensorView& x,
@@ -51,7 +58,7 @@ void HostCommunicator::DoAllReduce(Stream& stream, const TensorView& x,
   const int64_t size_of = SizeOf(x.dtype);
   const std::vector<int64_t> borders = EvenBorders(x.num_elements(), size());
   EnqueueCollective(
-      stream, x,
+      stream, Operation::kAllReduce, x,
       CollectiveSchedule::AllReduce(GroupFor(size_of),
                                     InBytes(borders, size_of), op, order));
 }
@@ -60,7 +67,7 @@ void HostCommunicator::DoReduceScatter(Stream& stream, const TensorView& x,
                                        absl::Span<const int64_t> borders,
                                        SumOrder order) {
   const int64_t size_of = SizeOf(x.dtype);
-  EnqueueCollective(stream, x,
+  EnqueueCollective(stream, Operation::kReduceScatter, x,
                     CollectiveSchedule::ReduceScatter(GroupFor(size_of),
                                                       InBytes(borders, size_of),
                                                       Reduction::kSum, order));
@@ -69,14 +76,14 @@ void HostCommunicator::DoReduceScatter(Stream& stream, const TensorView& x,
 void HostCommunicator::DoAllGather(Stream& stream, const TensorView& x,
                                    absl::Span<const int64_t> borders) {
   const int64_t size_of = SizeOf(x.dtype);
-  EnqueueCollective(stream, x,
+  EnqueueCollective(stream, Operation::kAllGather, x,
                     CollectiveSchedule::AllGather(GroupFor(size_of),
                                                   InBytes(borders, size_of)));
 }
 
 void HostCommunicator::DoBroadcast(Stream& stream, const TensorView& x,
                                    int root) {
-  EnqueueCollective(stream, x,
+  EnqueueCollective(stream, Operation::kBroadcast, x,
                     CollectiveSchedule::Broadcast(GroupFor(SizeOf(x.dtype)),
                                                   x.bytes(), root));
 }
@@ -89,19 +96,36 @@ void HostCommunicator::DoSendRecv(Stream& stream, const Transfer& send,
                                    {recv.x.bytes(), recv.peer}),
                                .send_from = send.x.data,
                                .receive_into = recv.x.data};
-  if (send.x.bytes() > 0) args.send_tag = MessageTag(sends_[send.peer]++);
-  if (recv.x.bytes() > 0) args.receive_tag = MessageTag(receives_[recv.peer]++);
+  args.lane = message_lane_;
+  args.entry = {.operation = Operation::kSendReceive,
+                .elements = send.x.num_elements() + recv.x.num_elements(),
+                .bytes = send.x.bytes() + recv.x.bytes()};
+  if (send.x.bytes() > 0) {
+    args.send_tag = MessageTag(sends_[send.peer]++);
+    args.entry.to = WorldRank(send.peer);
+  }
+  if (recv.x.bytes() > 0) {
+    args.receive_tag = MessageTag(receives_[recv.peer]++);
+    args.entry.from = WorldRank(recv.peer);
+  }
   Enqueue(stream, args);
 }
 
-absl::StatusOr<std::unique_ptr<Communicator>> HostCommunicator::Split(
-    absl::Span<const int> members) {
+absl::StatusOr<std::unique_ptr<Communicator>> HostCommunicator::DoSplit(
+    absl::Span<const int> members, absl::string_view name) {
   COG_CHECK(std::find(members.begin(), members.end(), rank()) != members.end());
   if (members.size() == 1) return std::make_unique<SingleCommunicator>();
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport,
                        transport_->Split(members));
+  LedgerGroup group = {.ledger = group_.ledger,
+                       .name = name.empty() ? group_.name : std::string(name)};
+  for (const int member : members) group.members.push_back(WorldRank(member));
   return std::make_unique<HostCommunicator>(std::move(transport), device_,
-                                            options_);
+                                            options_, std::move(group));
+}
+
+int HostCommunicator::WorldRank(int peer) const {
+  return group_.ledger == nullptr ? peer : group_.members[peer];
 }
 
 std::vector<std::string> HostCommunicator::AllGatherStrings(
@@ -109,7 +133,8 @@ std::vector<std::string> HostCommunicator::AllGatherStrings(
   return ControlAllGather({.transport = *transport_,
                            .device = device_,
                            .tag = kControlTag,
-                           .bytes_sent = traffic_.control_bytes},
+                           .bytes_sent = traffic_.control_bytes,
+                           .lane = control_lane_},
                           mine);
 }
 
@@ -126,7 +151,8 @@ CollectiveSchedule::Group HostCommunicator::GroupFor(
   return {.rank = rank(), .size = size(), .chunk = elements * element_bytes};
 }
 
-void HostCommunicator::EnqueueCollective(Stream& stream, const TensorView& x,
+void HostCommunicator::EnqueueCollective(Stream& stream, Operation operation,
+                                         const TensorView& x,
                                          const CollectiveSchedule& schedule) {
   const int tag = CollectiveTag(collectives_++);
   Enqueue(stream, {.schedule = schedule,
@@ -135,7 +161,11 @@ void HostCommunicator::EnqueueCollective(Stream& stream, const TensorView& x,
                    .send_from = x.data,
                    .receive_into = x.data,
                    .dtype = x.dtype,
-                   .chunk_bytes = GroupFor(SizeOf(x.dtype)).chunk});
+                   .chunk_bytes = GroupFor(SizeOf(x.dtype)).chunk,
+                   .lane = collective_lane_,
+                   .entry = {.operation = operation,
+                             .elements = x.num_elements(),
+                             .bytes = x.bytes()}});
 }
 
 void HostCommunicator::Enqueue(Stream& stream, CollectiveTask::Args args) {

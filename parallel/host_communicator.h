@@ -11,6 +11,7 @@
 
 #include "parallel/collective_task.h"
 #include "parallel/communicator.h"
+#include "parallel/ledger.h"
 #include "parallel/transport.h"
 #include "runtime/device.h"
 
@@ -30,9 +31,9 @@ struct MessageOptions {
 class HostCommunicator : public Communicator {
  public:
   // `device` is what makes progress while a control operation waits; it
-  // outlives the communicator.
+  // outlives the communicator. Operations are told to the group's ledger.
   HostCommunicator(std::unique_ptr<Transport> transport, Device& device,
-                   const MessageOptions& options = {});
+                   const MessageOptions& options = {}, LedgerGroup group = {});
 
   // Workspace that a stream takes for collectives that sum or compare; the
   // others take none.
@@ -40,13 +41,13 @@ class HostCommunicator : public Communicator {
 
   int rank() const override { return transport_->rank(); }
   int size() const override { return transport_->size(); }
-  // A group of one gets a SingleCommunicator.
-  absl::StatusOr<std::unique_ptr<Communicator>> Split(
-      absl::Span<const int> members) override;
   Traffic traffic() const override { return traffic_; }
   std::vector<std::string> AllGatherStrings(absl::string_view mine) override;
 
  private:
+  // A group of one gets a SingleCommunicator.
+  absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
+      absl::Span<const int> members, absl::string_view name) override;
   void DoAllReduce(Stream& stream, const TensorView& x, Reduction op,
                    SumOrder order) override;
   void DoReduceScatter(Stream& stream, const TensorView& x,
@@ -58,10 +59,13 @@ class HostCommunicator : public Communicator {
   void DoSendRecv(Stream& stream, const Transfer& send,
                   const Transfer& recv) override;
 
+  // A rank of this group as the ledger counts it.
+  int WorldRank(int peer) const;
   // Messages hold whole elements.
   CollectiveSchedule::Group GroupFor(int64_t element_bytes) const;
   // A collective of all ranks, in place.
-  void EnqueueCollective(Stream& stream, const TensorView& x,
+  void EnqueueCollective(Stream& stream, Operation operation,
+                         const TensorView& x,
                          const CollectiveSchedule& schedule);
   // Fills in what all tasks share.
   void Enqueue(Stream& stream, CollectiveTask::Args args);
@@ -69,6 +73,10 @@ class HostCommunicator : public Communicator {
   std::unique_ptr<Transport> transport_;
   Device& device_;
   MessageOptions options_;
+  LedgerGroup group_;
+  Ledger::Lane collective_lane_;
+  Ledger::Lane message_lane_;
+  Ledger::Lane control_lane_;
   int64_t collectives_ = 0;        // started so far
   std::vector<int64_t> sends_;     // started so far, by peer
   std::vector<int64_t> receives_;  // likewise

@@ -11,15 +11,18 @@ namespace {
 absl::StatusOr<Communicators> SplitWorld(std::unique_ptr<Communicator> world,
                                          const Mesh& mesh) {
   const int rank = world->rank();
-  const auto axis_group = [&](MeshAxis axis) {
-    return world->Split(mesh.Group(axis, rank));
+  const auto axis_group = [&](MeshAxis axis, absl::string_view name) {
+    return world->Split(mesh.Group(axis, rank), name);
   };
   Communicators groups;
-  COG_ASSIGN_OR_RETURN(groups.tensor, axis_group(MeshAxis::kTensor));
-  COG_ASSIGN_OR_RETURN(groups.context, axis_group(MeshAxis::kContext));
-  COG_ASSIGN_OR_RETURN(groups.data, axis_group(MeshAxis::kData));
-  COG_ASSIGN_OR_RETURN(groups.pipeline, axis_group(MeshAxis::kPipeline));
-  COG_ASSIGN_OR_RETURN(groups.replicas, world->Split(mesh.ReplicaGroup(rank)));
+  COG_ASSIGN_OR_RETURN(groups.tensor, axis_group(MeshAxis::kTensor, "tensor"));
+  COG_ASSIGN_OR_RETURN(groups.context,
+                       axis_group(MeshAxis::kContext, "context"));
+  COG_ASSIGN_OR_RETURN(groups.data, axis_group(MeshAxis::kData, "data"));
+  COG_ASSIGN_OR_RETURN(groups.pipeline,
+                       axis_group(MeshAxis::kPipeline, "pipeline"));
+  COG_ASSIGN_OR_RETURN(groups.replicas,
+                       world->Split(mesh.ReplicaGroup(rank), "replicas"));
   groups.world = std::move(world);
   return groups;
 }

@@ -9,6 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "parallel/communicator.h"
+#include "parallel/fault.h"
+#include "parallel/ledger.h"
 #include "parallel/mesh.h"
 #include "runtime/device.h"
 #include "runtime/stream.h"
@@ -53,6 +55,9 @@ struct RankContext {
   std::unique_ptr<Device> device;
   Communicators groups;
   Streams streams;
+  // What the ranks of this node do; null for a lone rank. Not owned.
+  Ledger* ledger = nullptr;
+  FaultInjection fault;  // none but in tests
 
   RankContext() = default;
   RankContext(RankContext&&) = default;

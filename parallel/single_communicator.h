@@ -13,17 +13,17 @@ class SingleCommunicator : public Communicator {
   int rank() const override { return 0; }
   int size() const override { return 1; }
 
-  absl::StatusOr<std::unique_ptr<Communicator>> Split(
-      absl::Span<const int> members) override {
-    COG_CHECK(members.size() == 1 && members[0] == 0);
-    return std::make_unique<SingleCommunicator>();
-  }
   Traffic traffic() const override { return {}; }
   std::vector<std::string> AllGatherStrings(absl::string_view mine) override {
     return {std::string(mine)};
   }
 
  private:
+  absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
+      absl::Span<const int> members, absl::string_view) override {
+    COG_CHECK(members.size() == 1 && members[0] == 0);
+    return std::make_unique<SingleCommunicator>();
+  }
   void DoAllReduce(Stream&, const TensorView&, Reduction, SumOrder) override {}
   void DoReduceScatter(Stream&, const TensorView&, absl::Span<const int64_t>,
                        SumOrder) override {}

@@ -29,7 +29,7 @@ absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
     PrintOnRankZero(context, rows);
     return ExitCode::kDone;
   };
-  return RunAsRank(RunConfig(), check, body);
+  return RunAsRank(RunConfig(), "bench", check, body);
 }
 
 absl::StatusOr<ExitCode> RunSteps(const RunConfig& config,
@@ -45,7 +45,7 @@ absl::StatusOr<ExitCode> RunSteps(const RunConfig& config,
     PrintOnRankZero(context, rows);
     return ExitCode::kDone;
   };
-  return RunAsRank(config, check, body);
+  return RunAsRank(config, "bench", check, body);
 }
 
 absl::StatusOr<ExitCode> RunBench(const ParsedCommand& command) {

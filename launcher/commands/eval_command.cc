@@ -65,7 +65,7 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
     if (context.rank() == 0) Print(*result);
     return ExitCode::kDone;
   };
-  return RunAsRank(config, check, body);
+  return RunAsRank(config, "eval", check, body);
 }
 
 }  // namespace

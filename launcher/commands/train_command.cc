@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ struct TrainOptions {
   bool dry_run = false;
   int64_t planned_ranks = 0;  // --ranks; 0: those of this job
   bool move_aside = false;    // --resume none
+  FaultInjection fault;
 };
 
 absl::StatusOr<TrainOptions> ReadOptions(const ParsedCommand& command) {
@@ -54,6 +56,9 @@ absl::StatusOr<TrainOptions> ReadOptions(const ParsedCommand& command) {
         "--resume: checkpoints are not built yet; use `none` to start afresh, "
         "or init_from to start from weights");
   }
+  const char* const fault = std::getenv("COGDIST_FAULT");
+  COG_ASSIGN_OR_RETURN(options.fault,
+                       FaultInjection::Parse(fault == nullptr ? "" : fault));
   for (const absl::string_view flag : {"profile", "allow_change"}) {
     if (command.Has(flag)) {
       return absl::UnimplementedError(
@@ -63,7 +68,19 @@ absl::StatusOr<TrainOptions> ReadOptions(const ParsedCommand& command) {
   return options;
 }
 
+// What besides the configuration has to be the same on all ranks.
+std::string Describe(const TrainOptions& options) {
+  return absl::StrCat("train up to step ", options.last_step,
+                      options.move_aside ? ", afresh" : "",
+                      options.dry_run ? ", as a dry run" : "");
+}
+
 absl::Status Check(const TrainOptions& options, const Placement& placement) {
+  if (options.fault.rank().value_or(0) >= placement.world_size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("COGDIST_FAULT: no rank ", *options.fault.rank(),
+                     " in a job of ", placement.world_size, " ranks"));
+  }
   const int64_t ranks =
       options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
   COG_RETURN_IF_ERROR(ValidateConfig(options.config, {.world_size = ranks}));
@@ -122,11 +139,20 @@ ExitCode ExitCodeFor(Trainer::End end) {
     case Trainer::End::kTrained:
       return ExitCode::kDone;
     case Trainer::End::kStopped:
+    case Trainer::End::kReplicasDiffer:
       return ExitCode::kFailed;
     case Trainer::End::kGaveUp:
       return ExitCode::kGaveUp;
   }
   return ExitCode::kFailed;
+}
+
+// Shows this rank's row to the others of its node. A file system that cannot do
+// that is no reason not to train.
+void ShareLedger(const RunDirectory& directory, Ledger& ledger, RankLog& log) {
+  const std::string& host = ledger.ranks()[ledger.rank()].host;
+  const absl::Status shared = ledger.Share(directory.ledger_path(host));
+  if (!shared.ok()) log.Warning(shared.message());
 }
 
 // This rank's log, in the directory that rank 0 has made by now.
@@ -141,6 +167,9 @@ absl::StatusOr<RankLog> OpenLog(const RunConfig& config,
   log.Info(absl::StrCat("cogdist ", COGDIST_VERSION, ", process ", getpid(),
                         ": rank ", placement.rank, " of ", placement.world_size,
                         ", ", placement.num_threads, " threads"));
+  if (context.ledger != nullptr) {
+    ShareLedger(directory, *context.ledger, log);
+  }
   return log;
 }
 
@@ -156,11 +185,14 @@ std::string StoppedBy(Trainer::End end, const RunConfig& config,
       return absl::StrCat(config.resilience().max_consecutive_skips(),
                           " steps in a row whose loss or gradient norm is not "
                           "finite");
+    case Trainer::End::kReplicasDiffer:
+      return "ranks that should hold the same weights and do not,";
   }
   return "";
 }
 
-void LogEnd(Trainer::End end, absl::string_view stopped_by, RankLog& log) {
+void LogEnd(Trainer::End end, absl::string_view stopped_by,
+            const Trainer& trainer, RankLog& log) {
   switch (end) {
     case Trainer::End::kTrained:
       log.Info("trained to the end");
@@ -173,7 +205,15 @@ void LogEnd(Trainer::End end, absl::string_view stopped_by, RankLog& log) {
     case Trainer::End::kGaveUp:
       log.Error(
           absl::StrCat("stopped by ", stopped_by,
-                       "; lower lr_schedule.peak_lr or look at the data"));
+                       "; lower lr_schedule.peak_lr or look at the data; "
+                       "log/diagnostics_rank_*.txt in the run directory show "
+                       "the tensors"));
+      return;
+    case Trainer::End::kReplicasDiffer:
+      log.Error(absl::StrCat(
+          "the weights are damaged and were not written; start again, and "
+          "look at the machines of these ranks:\n  ",
+          trainer.differences()));
       return;
   }
 }
@@ -193,10 +233,16 @@ absl::StatusOr<ExitCode> Train(const TrainOptions& options,
       trainer.Run(stop, options.last_step, reporter.get());
   COG_RETURN_IF_ERROR(WhileRunning(end.status()));
   const std::string stopped_by = StoppedBy(*end, config, stop);
-  const std::string weights = RunDirectory(config.run_dir()).weights_path();
-  COG_RETURN_IF_ERROR(WhileRunning(trainer.SaveWeights(weights)));
+  const RunDirectory directory(config.run_dir());
+  if (*end == Trainer::End::kGaveUp) {
+    COG_RETURN_IF_ERROR(WhileRunning(
+        trainer.WriteDiagnostics(directory.diagnostics_path(context.rank()))));
+  }
+  const bool good = *end != Trainer::End::kReplicasDiffer;
+  const std::string weights = good ? directory.weights_path() : "";
+  if (good) COG_RETURN_IF_ERROR(WhileRunning(trainer.SaveWeights(weights)));
   if (reporter != nullptr) reporter->End(stopped_by, weights);
-  LogEnd(*end, stopped_by, log);
+  LogEnd(*end, stopped_by, trainer, log);
   return ExitCodeFor(*end);
 }
 
@@ -207,6 +253,8 @@ absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
     return ExitCode::kDone;
   }
   const StopRequest stop(options.config.time_limit_seconds());
+  context.fault = options.fault;
+  context.fault.Reach(FaultPoint::kStart, 0, context.rank());
   absl::StatusOr<std::unique_ptr<Trainer>> trainer =
       Trainer::Create(options.config, context);
   const absl::Status agreed = Agree(*context.groups.world, trainer.status());
@@ -218,7 +266,7 @@ absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
 absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const TrainOptions options, ReadOptions(command));
   return RunAsRank(
-      options.config,
+      options.config, Describe(options),
       [&](const Placement& placement) { return Check(options, placement); },
       [&](RankContext& context) { return TrainRank(options, context); });
 }
@@ -262,7 +310,9 @@ Command TrainCommand() {
           "docs/configuration.md explains the configuration, field by "
           "field; configs/ has\nexamples. The run directory gets "
           "config.pbtxt, the configuration with every\ndefault filled "
-          "in.",
+          "in.\n\ndocs/failures.md explains what happens when a rank dies or "
+          "hangs. For tests,\nCOGDIST_FAULT=POINT:STEP:RANK:ACTION (e.g. "
+          "collective:3:1:kill) makes one fail.",
       .run = RunTrain,
   };
 }

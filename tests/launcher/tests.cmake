@@ -1,5 +1,7 @@
 # Tests of launcher/.
+cogdist_test(launcher/agreement)
 cogdist_test(launcher/append_file)
+cogdist_test(launcher/diagnostics)
 cogdist_test(launcher/evaluator)
 cogdist_test(launcher/event_file)
 cogdist_test(launcher/generator)
@@ -32,7 +34,8 @@ target_compile_definitions(launcher_config_reference_test PRIVATE
 # These run the program itself.
 cogdist_test(launcher/bad_input)
 cogdist_test(launcher/program LABELS mpi LIBS nlohmann_json::nlohmann_json)
-foreach(name bad_input program)
+cogdist_test(launcher/failure LABELS mpi)
+foreach(name bad_input failure program)
   add_dependencies(launcher_${name}_test cogdist)
   target_compile_definitions(launcher_${name}_test PRIVATE
     COGDIST_BINARY="$<TARGET_FILE:cogdist>")

@@ -199,9 +199,6 @@ TEST(ValidateTest, WhatIsNotBuiltYetSaysSo) {
       {{"device=CUDA"},
        "device: CUDA: training on GPUs is not built yet; set "
        "device: CPU"},
-      {{"resilience.collective_timeout_seconds=30"},
-       "30: the watch over collectives is not built yet; set "
-       "resilience.collective_timeout_seconds: 600"},
       {{"checkpoint.every_steps=10"}, "set checkpoint.every_steps: 0"},
   });
 }

@@ -1,0 +1,134 @@
+#include "parallel/collective_watch.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/check.h"
+#include "runtime/clock.h"
+
+namespace cogdist {
+namespace {
+
+constexpr int kLookEveryMs = 200;
+// Long enough for a rank that waits to have polled, on a crowded machine, too.
+constexpr absl::Duration kPause = absl::Milliseconds(500);
+
+// One write, so that lines of several ranks do not mix.
+void PrintAndLeave(const std::string& message) {
+  absl::string_view rest = message;
+  while (!rest.empty()) {
+    const ssize_t written = write(STDERR_FILENO, rest.data(), rest.size());
+    if (written <= 0) break;
+    rest.remove_prefix(written);
+  }
+  std::_Exit(1);
+}
+
+}  // namespace
+
+CollectiveWatch::CollectiveWatch(Ledger& ledger, Options options)
+    : ledger_(ledger),
+      options_(std::move(options)),
+      stop_(eventfd(0, EFD_CLOEXEC)) {
+  COG_CHECK(stop_.valid());
+  for (int rank = 0; rank < static_cast<int>(ledger.ranks().size()); ++rank) {
+    const RankIdentity& identity = ledger.ranks()[rank];
+    if (rank == ledger.rank() || !identity.here) continue;
+    peers_.push_back({rank, OpenProcess(identity.process), true});
+  }
+  // Signals are for the rank's own thread.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { Run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+CollectiveWatch::~CollectiveWatch() {
+  const uint64_t one = 1;
+  COG_CHECK_EQ(write(stop_.get(), &one, sizeof(one)),
+               static_cast<ssize_t>(sizeof(one)));
+  thread_.join();
+}
+
+void CollectiveWatch::Run() {
+  CurrentRankTag().rank = ledger_.rank();
+  while (Sleep()) {
+    if (TellOfGone() || TellOfTimeout()) return;
+  }
+}
+
+bool CollectiveWatch::Sleep() {
+  std::vector<pollfd> events = {{stop_.get(), POLLIN, 0}};
+  for (const Peer& peer : peers_) {
+    // poll() passes over what is not a descriptor.
+    events.push_back({peer.process.get(), POLLIN, 0});
+  }
+  poll(events.data(), events.size(), kLookEveryMs);
+  for (size_t i = 0; i < peers_.size(); ++i) {
+    peers_[i].changed = !peers_[i].process.valid() || events[i + 1].revents;
+  }
+  return events[0].revents == 0;
+}
+
+bool CollectiveWatch::TellOfGone() {
+  for (size_t i = 0; i < peers_.size();) {
+    const int rank = peers_[i].rank;
+    if (!peers_[i].changed ||
+        StateOf(ledger_.ranks()[rank].process) != ProcessState::kGone) {
+      ++i;
+      continue;
+    }
+    if (ledger_.Read(rank).phase == Ledger::Phase::kRunning) {
+      Tell(ReportGone(ledger_, LookAtRanks(ledger_, absl::ZeroDuration()),
+                      rank));
+      return true;
+    }
+    peers_.erase(peers_.begin() + i);
+  }
+  return false;
+}
+
+bool CollectiveWatch::TellOfTimeout() {
+  const int lane = Overdue();
+  if (lane < 0) return false;
+  const std::vector<RankView> ranks = LookAtRanks(ledger_, kPause);
+  if (Overdue() != lane) return false;  // it has just ended
+  Tell(ReportTimeout(ledger_, ranks, lane, options_.timeout_seconds));
+  return true;
+}
+
+int CollectiveWatch::Overdue() const {
+  const Ledger::RowState row = ledger_.Read(ledger_.rank());
+  const double now = MonotonicSeconds();
+  int oldest = -1;
+  for (int i = 0; i < static_cast<int>(row.lanes.size()); ++i) {
+    const Ledger::LaneState& lane = row.lanes[i];
+    if (!lane.active() || now - lane.since < options_.timeout_seconds) continue;
+    if (oldest < 0 || lane.since < row.lanes[oldest].since) oldest = i;
+  }
+  return oldest;
+}
+
+void CollectiveWatch::Tell(const FailureReport& report) {
+  // The first rank of the node tells everything, the others a line.
+  const std::string details = ledger_.Claim() ? report.details : "";
+  ledger_.SetPhase(Ledger::Phase::kLeaving);
+  const std::string message =
+      absl::StrCat("cogdist: error: ", report.headline, "\n", details);
+  if (options_.on_failure != nullptr) {
+    options_.on_failure(message);
+  } else {
+    PrintAndLeave(message);
+  }
+}
+
+}  // namespace cogdist

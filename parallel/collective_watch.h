@@ -1,0 +1,64 @@
+// Ends a job that cannot go on, and says why: an operation that takes too long,
+// or a rank whose process is gone. A launcher gives the survivors of a dead
+// rank about a second, and the rank's own thread may be deep inside a kernel;
+// so a thread watches, asleep but for a look at the ledger a few times a
+// second. It calls no MPI.
+
+#ifndef COGDIST_PARALLEL_COLLECTIVE_WATCH_H_
+#define COGDIST_PARALLEL_COLLECTIVE_WATCH_H_
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "parallel/failure_report.h"
+#include "parallel/ledger.h"
+#include "runtime/unique_fd.h"
+
+namespace cogdist {
+
+class CollectiveWatch {
+ public:
+  struct Options {
+    double timeout_seconds = 600;
+    // Called once, on the watching thread, with the whole message; null: prints
+    // it to stderr and leaves the process with code 1, upon which launchers end
+    // the others.
+    std::function<void(const std::string& message)> on_failure = nullptr;
+  };
+
+  // Watches from now on; `ledger` outlives it.
+  CollectiveWatch(Ledger& ledger, Options options);
+  // Stops watching.
+  ~CollectiveWatch();
+  CollectiveWatch(const CollectiveWatch&) = delete;
+  CollectiveWatch& operator=(const CollectiveWatch&) = delete;
+
+ private:
+  struct Peer {
+    int rank;
+    UniqueFd process;
+    bool changed;  // or without a descriptor: its state is to be looked up
+  };
+
+  void Run();
+  // Sleeps until the next look; false: the watch is over.
+  bool Sleep();
+  // Each returns true when it has found something and told it.
+  bool TellOfGone();
+  bool TellOfTimeout();
+  // The lane of this rank's operation that has taken too long; -1: none.
+  int Overdue() const;
+  void Tell(const FailureReport& report);
+
+  Ledger& ledger_;
+  const Options options_;
+  UniqueFd stop_;            // an event
+  std::vector<Peer> peers_;  // other ranks of this node that still matter
+  std::thread thread_;
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_PARALLEL_COLLECTIVE_WATCH_H_
