@@ -81,6 +81,8 @@ absl::Status LoadTensor(absl::string_view path, const SafetensorsReader& reader,
                      "belong to"));
   }
   COG_RETURN_IF_ERROR(CheckShape(wanted, *stored));
+  // The type is looked at on every rank, also where nothing is read.
+  COG_RETURN_IF_ERROR(ReadFloats(*stored, 0, {}));
   std::vector<float> values;
   const ElementRange range = params.stored(wanted);
   for (int64_t i = range.begin; i < range.end(); i += kPiece) {

@@ -57,6 +57,65 @@ TEST(LayoutInvariantTest, TiedCopiesStayEqual) {
   EXPECT_EQ(result.master.at("table"), result.master.at("table (copy)"));
 }
 
+// Two ranks of a tensor group have parts of the gradient of one tensor; all
+// else that they hold differs in size. Returns the sum's bits on rank 0's copy.
+std::vector<float> SumOfCopies(int data, int stage) {
+  constexpr int kSamples = 8;
+  constexpr int64_t kSize = 20000;
+  std::vector<float> sum(kSize);
+  ParallelConfig parallel;
+  parallel.set_tensor(2);
+  RunRankContexts(2 * data, parallel, [&](RankContext& context) {
+    Communicator& tensor = *context.groups.tensor;
+    const int replica = context.groups.replicas->rank();
+    ParamStore params;
+    const ParamStore::UnitId unit = params.AddUnit("unit");
+    params.Add(
+        unit,
+        {.tensors = {ShardOf({"sharded", {77, 100}}, 0, 2, tensor.rank())},
+         .init = {}});
+    const ParamStore::ParamId shared =
+        params.Add(unit, {.tensors = {{.name = "shared",
+                                       .shape = {kSize},
+                                       .copies = {&tensor, true}}},
+                          .init = {}});
+    COG_CHECK_OK(params.Allocate({.device = *context.device,
+                                  .stream = *context.streams.compute,
+                                  .zero_stage = stage,
+                                  .replicas = data,
+                                  .replica = replica,
+                                  .lanes = kSamples / data}));
+    DataParallel data_parallel(params, context);
+    const int count = kSamples / data;
+    data_parallel.BeginStep(count);
+    for (int i = 0; i < count; ++i) {
+      data_parallel.Begin(unit, Pass::kBackward);
+      const Rng rng(2 * (replica * count + i) + tensor.rank(), "sample");
+      float* const gradient = params.gradient(shared).Data<float>();
+      for (int64_t j = 0; j < kSize; ++j) {
+        gradient[j] += static_cast<float>(rng.Normal(j));
+      }
+      data_parallel.End(unit, Pass::kBackward);
+    }
+    data_parallel.FinishGradients();
+    if (tensor.rank() != 0) return;
+    const ParamStore::Tensor& tensor_of = params.tensors()[1];
+    const ParamStore::Range owned = params.owned(tensor_of);
+    std::copy_n(params.gradients(owned).Data<float>(), owned.count,
+                sum.data() + owned.begin - tensor_of.range.begin);
+  });
+  return sum;
+}
+
+TEST(LayoutInvariantTest, EqualBitsWithCopies) {
+  const std::vector<float> one = SumOfCopies(1, 0);
+  for (const int data : {2, 4}) {
+    for (const int stage : {0, 1, 3}) {
+      EXPECT_TRUE(SumOfCopies(data, stage) == one) << data << ", " << stage;
+    }
+  }
+}
+
 // The order, written out: samples in order within a lane, then pairs.
 TEST(LayoutInvariantTest, SumsLanesInPairs) {
   constexpr int kSamples = 24;  // eight lanes of three
