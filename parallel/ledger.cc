@@ -17,7 +17,8 @@
 namespace cogdist {
 namespace {
 
-constexpr int kMaxLanes = 32;
+// Three for each group: the mesh's six, those of a model, a pipeline's links.
+constexpr int kMaxLanes = 48;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 // A short text in a file; written before it is published, then left alone.

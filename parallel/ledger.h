@@ -119,6 +119,7 @@ class Ledger {
 
   // `members`: ranks of the world, by rank in the group; each adds its lanes in
   // the same order. A name that this rank has already gets a number behind it.
+  // More lanes than a row has room for are not recorded.
   Lane AddLane(absl::string_view name, std::vector<int> members);
   void SetStep(int64_t step);
 
