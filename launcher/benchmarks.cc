@@ -238,7 +238,7 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
       {.what = "training step",
        .rate = tokens / median,
        .unit = "token",
-       .notes = StepNotes(median, result, context, step->plan())}};
+       .notes = StepNotes(median, result, context, step->plan().memory)}};
 }
 
 std::string FormatBenchmarks(const std::vector<BenchmarkRow>& rows) {

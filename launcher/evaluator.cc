@@ -5,6 +5,7 @@
 #include <numbers>
 #include <utility>
 
+#include "launcher/config.h"
 #include "runtime/data/dataset_meta.h"
 #include "runtime/status_macros.h"
 
@@ -39,7 +40,7 @@ BatchSpec BatchSpecOf(const RunConfig& config, const RankContext& context) {
   const DataConfig& data = config.data();
   return {.seq_len = data.seq_len(),
           .global_batch_size = config.batch().global_batch_size(),
-          .micro_batch_size = config.batch().micro_batch_size(),
+          .micro_batch_size = SequencesPerPass(config),
           .data_rank = context.groups.data->rank(),
           .data_size = context.groups.data->size(),
           .shuffle = data.shuffle(),
@@ -59,20 +60,20 @@ absl::StatusOr<Evaluator> Evaluator::Open(
 }
 
 absl::StatusOr<EvaluationResult> Evaluator::Run(ModelRunner& runner,
+                                                Evaluate evaluate,
                                                 const RankContext& context,
                                                 int64_t max_batches) {
-  double targets = 0;
   const int64_t batches = std::min(max_batches, num_batches());
   for (int64_t step = 1; step <= batches; ++step) {
-    for (int64_t i = 0; i < loader_.micro_batches_per_step(); ++i) {
-      COG_RETURN_IF_ERROR(loader_.Load(step, i, batch_));
-      targets += batch_.num_targets;
-      if (batch_.num_targets > 0) runner.Evaluate(batch_);
-    }
+    const auto load = [&](int64_t micro_batch, Batch& batch) {
+      return loader_.Load(step, micro_batch, batch);
+    };
+    COG_RETURN_IF_ERROR(evaluate(load));
   }
-  // Also on ranks that had nothing but padding: the others wait for them.
-  std::array<double, 2> sums = {runner.TakeLossSum(), targets};
-  context.groups.data->AllReduceSumHost(absl::MakeSpan(sums));
+  const ModelRunner::Loss mine = runner.TakeLoss();
+  std::array<double, 2> sums = {mine.sum.Value(),
+                                static_cast<double>(mine.targets)};
+  context.groups.world->AllReduceSumHost(absl::MakeSpan(sums));
   EvaluationResult result = {.loss = sums[0] / sums[1],
                              .targets = static_cast<int64_t>(sums[1])};
   if (bytes_per_token_.has_value()) {

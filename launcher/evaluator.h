@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "launcher/model_runner.h"
 #include "parallel/rank_context.h"
@@ -33,9 +34,13 @@ class Evaluator {
       const RunConfig& config, const std::vector<DatasetSource>& datasets,
       const RankContext& context);
 
+  // Runs the forward passes of one batch; their losses add up in the runner.
+  using Evaluate =
+      absl::FunctionRef<absl::Status(ModelRunner::LoadMicroBatch load)>;
+
   // Evaluates at most `max_batches` global batches. Collective; all ranks get
   // the same result.
-  absl::StatusOr<EvaluationResult> Run(ModelRunner& runner,
+  absl::StatusOr<EvaluationResult> Run(ModelRunner& runner, Evaluate evaluate,
                                        const RankContext& context,
                                        int64_t max_batches);
 
@@ -47,7 +52,6 @@ class Evaluator {
 
   BatchLoader loader_;
   std::optional<double> bytes_per_token_;
-  Batch batch_;
 };
 
 // The configuration's datasets as the loader wants them.

@@ -12,8 +12,8 @@
 
 namespace cogdist {
 
-// Passes every call on to `next`; for the last micro-batch of a step. The first
-// unit whose gradients are complete is where FaultPoint::kGradient is reached,
+// Passes every call on to `next`; for one step. FaultPoint::kGradient is
+// reached when the first backward pass has added to its unit's gradients,
 // before `next` hears of it. What it refers to outlives it.
 class FaultHooks : public UnitHooks {
  public:

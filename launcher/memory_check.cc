@@ -48,10 +48,10 @@ int64_t GroupAvailableBytes() {
 }
 
 // What makes the run fit, by asking the plan; empty if none of it does.
-std::string Remedy(RunConfig config, int64_t data_parallel, int64_t fits) {
+std::string Remedy(RunConfig config, const Mesh& mesh, int rank, int64_t fits) {
   const auto planned = [&] {
-    const auto plan = TrainingStep::Plan(config, data_parallel);
-    return plan.ok() ? plan->total() : kUnknown;
+    const auto plan = TrainingStep::Plan(config, mesh, rank);
+    return plan.ok() ? plan->memory.total() : kUnknown;
   };
   for (const ActivationCheckpointing mode : {SELECTIVE, FULL}) {
     if (mode <= config.activation_checkpointing()) continue;
@@ -76,12 +76,15 @@ absl::Status CheckMemory(const RunConfig& config, const Placement& placement,
                          int64_t available_bytes) {
   const int64_t ranks = placement.local_size;
   const int64_t fits = available_bytes / ranks;
-  COG_ASSIGN_OR_RETURN(const MemoryPlan plan,
-                       TrainingStep::Plan(config, placement.world_size));
-  if (plan.total() <= fits) return absl::OkStatus();
-  const std::string remedy = Remedy(config, placement.world_size, fits);
+  COG_ASSIGN_OR_RETURN(const Mesh mesh,
+                       Mesh::Create(placement.world_size, config.parallel()));
+  COG_ASSIGN_OR_RETURN(const StepPlan plan,
+                       TrainingStep::Plan(config, mesh, placement.rank));
+  const int64_t needed = plan.memory.total();
+  if (needed <= fits) return absl::OkStatus();
+  const std::string remedy = Remedy(config, mesh, placement.rank, fits);
   return absl::InvalidArgumentError(absl::StrCat(
-      "model: a rank needs ", FormatBytes(plan.total()), " of memory by plan, ",
+      "model: a rank needs ", FormatBytes(needed), " of memory by plan, ",
       "and this machine has ", FormatBytes(available_bytes), " left for ",
       ranks, ranks == 1 ? " rank; " : " ranks; ",
       remedy.empty() ? "use a smaller model.cogformer, or fewer ranks on each "

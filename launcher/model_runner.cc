@@ -1,15 +1,23 @@
 #include "launcher/model_runner.h"
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
 #include <utility>
-#include <vector>
 
 #include "kernels/reduce.h"
+#include "launcher/config.h"
 #include "models/precision.h"
-#include "runtime/meta/meta_device.h"
+#include "parallel/context/zigzag.h"
+#include "parallel/grad_sync.h"
+#include "parallel/meta_rank_context.h"
+#include "runtime/check.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
 namespace {
+
+constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
 
 Recompute RecomputeOf(ActivationCheckpointing mode) {
   switch (mode) {
@@ -26,7 +34,7 @@ Recompute RecomputeOf(ActivationCheckpointing mode) {
 // A micro-batch of the run's shape; its contents do not matter.
 Batch EmptyBatch(const RunConfig& config) {
   Batch batch;
-  batch.shape = {config.batch().micro_batch_size(), config.data().seq_len()};
+  batch.shape = {SequencesPerPass(config), config.data().seq_len()};
   const int64_t tokens = batch.shape.num_elements();
   batch.inputs.resize(tokens);
   batch.targets.resize(tokens);
@@ -34,139 +42,299 @@ Batch EmptyBatch(const RunConfig& config) {
   return batch;
 }
 
+void GatherTokens(std::vector<int32_t>& local,
+                  const std::vector<int32_t>& whole,
+                  const std::vector<Piece>& pieces, int64_t tokens) {
+  local.resize(whole.empty() ? 0 : tokens);
+  GatherPieces(absl::MakeSpan(local), whole, pieces);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(
-    const RunConfig& config, ParamStore::Use use, Device& device,
-    Stream& stream, const Replicas& replicas) {
-  COG_ASSIGN_OR_RETURN(const MemoryPlan plan, Plan(config, use));
-  COG_ASSIGN_OR_RETURN(Arena arena, Arena::Create(device, plan.activations));
+    const RunConfig& config, ParamStore::Use use, RankContext& context) {
+  COG_ASSIGN_OR_RETURN(ModelGroups groups, MakeModelGroups(config, context));
   auto runner = std::unique_ptr<ModelRunner>(
-      new ModelRunner(config, stream, std::move(arena)));
-  COG_RETURN_IF_ERROR(runner->AllocateBuffers(device, use, replicas));
-  stream.Workspace(plan.workspace);
-  runner->plan_ = plan;
+      new ModelRunner(config, context, std::move(groups)));
+  COG_ASSIGN_OR_RETURN(runner->plan_, runner->PlanActivations(use));
+  COG_ASSIGN_OR_RETURN(runner->memory_, ActivationMemory::Create(
+                                            *context.device, runner->plan_));
+  COG_RETURN_IF_ERROR(runner->CreatePipeline());
+  COG_RETURN_IF_ERROR(runner->Allocate(use));
   return runner;
 }
 
-absl::StatusOr<MemoryPlan> ModelRunner::Plan(const RunConfig& config,
-                                             ParamStore::Use use) {
-  MetaDevice device;
-  MetaStream stream(device);
-  ModelRunner runner(config, stream, Arena::ForPlanning());
-  COG_RETURN_IF_ERROR(runner.AllocateBuffers(device, use, {}));
-  const Batch batch = EmptyBatch(config);
-  if (use == ParamStore::Use::kTraining) {
-    UnitHooks no_hooks;
-    runner.Train(batch, 1, no_hooks);
-  }
-  runner.Evaluate(batch);
-  const ParamStore::Bytes bytes = runner.params_.bytes();
-  return MemoryPlan{.weights = bytes.weights,
-                    .gradients = bytes.gradients,
-                    .optimizer = bytes.optimizer,
-                    .activations = runner.arena_.high_water_bytes(),
-                    .workspace = stream.workspace_bytes(),
-                    .buffers = device.memory().peak_bytes - bytes.weights -
-                               bytes.gradients - bytes.optimizer};
+ModelRunner::ModelRunner(const RunConfig& config, RankContext& context,
+                         ModelGroups groups)
+    : config_(config),
+      context_(context),
+      stream_(*context.streams.compute),
+      dtype_(ActivationType(config.precision())),
+      recompute_(RecomputeOf(config.activation_checkpointing())),
+      groups_(std::move(groups)),
+      model_(config.model().cogformer(),
+             ChunksOfRank(config.parallel(),
+                          config.model().cogformer().num_layers(),
+                          context.groups.pipeline->rank()),
+             groups_.parallel, params_),
+      pieces_(ZigzagPieces(config.data().seq_len(),
+                           context.groups.context->size(),
+                           context.groups.context->rank())),
+      batch_(EmptyBatch(config)) {}
+
+absl::StatusOr<ActivationPlan> ModelRunner::PlanActivations(
+    ParamStore::Use use) const {
+  RankContext meta = MakeMetaRankContext(context_.mesh, context_.rank());
+  COG_ASSIGN_OR_RETURN(ModelGroups groups, MakeModelGroups(config_, meta));
+  ModelRunner runner(config_, meta, std::move(groups));
+  ActivationPlan plan;
+  // Twice: what is saved has to be known before what spills can be.
+  runner.memory_ = ActivationMemory::ForPlanning(kUnlimited);
+  COG_RETURN_IF_ERROR(runner.Allocate(use));
+  plan.slot_bytes = runner.RunEachPass(use);
+  runner.memory_ = ActivationMemory::ForPlanning(plan.slot_bytes);
+  runner.AllocateShared();
+  runner.RunEachPass(use);
+  plan.scratch_bytes = runner.memory_->scratch().high_water_bytes();
+  plan.common_bytes = runner.memory_->common().high_water_bytes();
+  plan.slots = use == ParamStore::Use::kTraining
+                   ? NumSlots(TrainingSchedule(runner.PassShape(),
+                                               meta.groups.pipeline->rank()))
+                   : 0;
+  return plan;
 }
 
-ModelRunner::ModelRunner(const RunConfig& config, Stream& stream, Arena arena)
-    : dtype_(ActivationType(config.precision())),
-      recompute_(RecomputeOf(config.activation_checkpointing())),
-      stream_(stream),
-      arena_(std::move(arena)),
-      model_(config.model().cogformer(), params_) {}
+int64_t ModelRunner::RunEachPass(ParamStore::Use use) {
+  const auto no_load = [](int64_t, Batch&) { return absl::OkStatus(); };
+  UnitHooks no_hooks;
+  Call call = {.load = no_load, .hooks = no_hooks};
+  call_ = &call;
+  in_flight_.resize(1);
+  Arena transit = Arena::ForPlanning();
+  const TensorView boundary = transit.Allocate(dtype_, Boundary());
+  const PipelineShape shape = PassShape();
+  const int rank = context_.groups.pipeline->rank();
+  int64_t saved = 0;
+  for (int chunk = 0; chunk < shape.chunks; ++chunk) {
+    const TensorView before =
+        shape.IsFirst(rank, chunk) ? TensorView() : boundary;
+    const TensorView after =
+        shape.IsLast(rank, chunk) ? TensorView() : boundary;
+    const ForwardWork forward = {
+        .chunk = chunk, .input = before, .output = after};
+    if (use == ParamStore::Use::kTraining) {
+      Forward(forward);
+      saved = std::max(saved, memory_->slot(0).used_bytes());
+      Backward({.chunk = chunk, .d_output = after, .d_input = before});
+    }
+    Evaluate(forward);
+  }
+  call_ = nullptr;
+  return saved;
+}
 
-absl::Status ModelRunner::AllocateBuffers(Device& device, ParamStore::Use use,
-                                          const Replicas& replicas) {
-  COG_RETURN_IF_ERROR(params_.Allocate({.device = device,
-                                        .stream = stream_,
-                                        .precision = dtype_,
-                                        .use = use,
-                                        .replicas = replicas.size,
-                                        .replica = replicas.rank}));
+ParamStore::Allocation ModelRunner::AllocationOf(ParamStore::Use use) const {
+  ParamStore::Allocation allocation = {.device = *context_.device,
+                                       .stream = stream_,
+                                       .precision = dtype_,
+                                       .use = use};
+  // Passes that only find the capacities of the arenas gather no weights.
+  if (pipeline_ == nullptr) return allocation;
+  const Communicator& replicas = *context_.groups.replicas;
+  allocation.zero_stage = static_cast<int>(config_.parallel().zero_stage());
+  allocation.replicas = replicas.size();
+  allocation.replica = replicas.rank();
+  if (config_.deterministic() == LAYOUT_INVARIANT) {
+    allocation.lanes =
+        static_cast<int>(GradientLanes(config_.batch().global_batch_size()) /
+                         context_.groups.data->size());
+  }
+  allocation.units_at_once =
+      config_.model().cogformer().tie_embeddings() ? 2 : 1;
+  return allocation;
+}
+
+absl::Status ModelRunner::Allocate(ParamStore::Use use) {
+  Device& device = *context_.device;
+  COG_RETURN_IF_ERROR(params_.Allocate(AllocationOf(use)));
   COG_RETURN_IF_ERROR(model_.AllocateTables(device, stream_));
-  COG_ASSIGN_OR_RETURN(loss_sum_, Buffer::Allocate(device, sizeof(double)));
-  stream_.FillZero(loss_sum_.data(), loss_sum_.bytes());
+  const int64_t sequences =
+      PassShape().micro_batches * SequencesPerPass(config_);
+  COG_ASSIGN_OR_RETURN(loss_sums_,
+                       Buffer::Allocate(device, sequences * sizeof(double)));
+  stream_.FillZero(loss_sums_.data(), loss_sums_.bytes());
+  AllocateShared();
   return absl::OkStatus();
 }
 
-void ModelRunner::Train(const Batch& batch, float gradient_scale,
-                        UnitHooks& hooks) {
-  const ArenaScope scope(arena_);
-  const TokenBatch tokens = Upload(batch);
-  const LayerContext ctx = Context();
-  const TensorView loss = ctx.Float32({batch.shape.num_elements()});
-  const SequenceLayout layout = LayoutOf(tokens);
-  const Block::Shared shared = model_.MakeShared(ctx, layout, recompute_);
-  model_.chunks()[0].Forward(ctx,
-                             {.batch = tokens,
-                              .layout = layout,
-                              .loss = loss,
-                              .gradient_scale = gradient_scale,
-                              .recompute = recompute_,
-                              .shared = shared},
-                             hooks, saved_);
-  AddToLossSum(loss);
-  model_.chunks()[0].Backward(ctx, {.shared = shared}, hooks, saved_);
+void ModelRunner::AllocateShared() {
+  const LayerContext ctx = Context(memory_->common());
+  shared_ = model_.MakeShared(ctx, LayoutOf({}), recompute_);
 }
 
-void ModelRunner::Evaluate(const Batch& batch) {
-  const ArenaScope scope(arena_);
-  const TokenBatch tokens = Upload(batch);
-  const LayerContext ctx = Context();
-  const TensorView loss = ctx.Float32({batch.shape.num_elements()});
-  const SequenceLayout layout = LayoutOf(tokens);
-  UnitHooks no_hooks;
-  model_.chunks()[0].Evaluate(
-      ctx,
-      {.batch = tokens,
-       .layout = layout,
-       .loss = loss,
-       .shared = model_.MakeShared(ctx, layout, Recompute::kBlock)},
-      no_hooks);
-  AddToLossSum(loss);
+absl::Status ModelRunner::CreatePipeline() {
+  const PipelineShape shape = PassShape();
+  COG_ASSIGN_OR_RETURN(
+      pipeline_, Pipeline::Create({.group = *context_.groups.pipeline,
+                                   .compute = stream_,
+                                   .boundary = Boundary(),
+                                   .dtype = dtype_,
+                                   .chunks = shape.chunks,
+                                   .micro_batches = shape.micro_batches}));
+  in_flight_.resize(plan_.slots);
+  return absl::OkStatus();
 }
 
-double ModelRunner::TakeLossSum() {
-  double sum = 0;
-  stream_.Copy(&sum, loss_sum_.data(), sizeof(sum));
-  stream_.FillZero(loss_sum_.data(), sizeof(sum));
-  stream_.Synchronize();
-  return sum;
+PipelineShape ModelRunner::PassShape() const {
+  return {.ranks = context_.groups.pipeline->size(),
+          .chunks = static_cast<int>(model_.chunks().size()),
+          .micro_batches = static_cast<int>(
+              config_.batch().global_batch_size() /
+              (context_.groups.data->size() * SequencesPerPass(config_)))};
 }
 
-SequenceLayout ModelRunner::LayoutOf(const TokenBatch& batch) const {
-  SequenceLayout layout =
-      model_.Layout(batch.inputs.dim(0), batch.inputs.dim(1));
-  layout.document_start = batch.document_start;
-  return layout;
+Shape ModelRunner::Boundary() const {
+  const int64_t rows = LayoutOf({}).rows();
+  return {groups_.parallel.HeldRows(rows).count,
+          config_.model().cogformer().hidden_size()};
 }
 
-TokenBatch ModelRunner::Upload(const Batch& batch) {
-  return {.inputs = Upload(batch.inputs, batch.shape),
-          .targets = Upload(batch.targets, batch.shape),
-          .document_start = Upload(batch.document_start, batch.shape)};
+absl::Status ModelRunner::Train(LoadMicroBatch load, float gradient_scale,
+                                UnitHooks& hooks) {
+  Call call = {.load = load, .hooks = hooks, .gradient_scale = gradient_scale};
+  call_ = &call;
+  pipeline_->Train(*this);
+  call_ = nullptr;
+  return call.status;
+}
+
+absl::Status ModelRunner::Evaluate(LoadMicroBatch load, UnitHooks& hooks) {
+  Call call = {.load = load, .hooks = hooks};
+  call_ = &call;
+  pipeline_->Evaluate(*this, PassShape().micro_batches);
+  call_ = nullptr;
+  return call.status;
+}
+
+void ModelRunner::Forward(const ForwardWork& work) {
+  Load(work.micro_batch);
+  Arena& slot = memory_->slot(work.slot);
+  const ArenaScope scope(memory_->scratch());
+  CogformerChunk::ForwardArgs args = ArgsOf(work, slot);
+  args.recompute = recompute_;
+  args.shared = shared_;
+  model_.chunks()[work.chunk].Forward(Context(slot), args, call_->hooks,
+                                      in_flight_[work.slot]);
+  KeepLoss(work.micro_batch, args.loss);
+}
+
+void ModelRunner::Backward(const BackwardWork& work) {
+  Arena& slot = memory_->slot(work.slot);
+  model_.chunks()[work.chunk].Backward(
+      Context(slot),
+      {.d_output = work.d_output, .d_input = work.d_input, .shared = shared_},
+      call_->hooks, in_flight_[work.slot]);
+  slot.Release(0);
+}
+
+void ModelRunner::Evaluate(const ForwardWork& work) {
+  Load(work.micro_batch);
+  Arena& scratch = memory_->scratch();
+  const ArenaScope scope(scratch);
+  const LayerContext ctx = Context(scratch);
+  CogformerChunk::ForwardArgs args = ArgsOf(work, scratch);
+  args.shared = model_.MakeShared(ctx, args.layout, Recompute::kBlock);
+  model_.chunks()[work.chunk].Evaluate(ctx, args, call_->hooks);
+  KeepLoss(work.micro_batch, args.loss);
+}
+
+void ModelRunner::Load(int64_t index) {
+  const absl::Status loaded = call_->load(index, batch_);
+  if (!loaded.ok()) batch_ = EmptyBatch(config_);  // not what was found bad
+  call_->status.Update(loaded);
+  local_.shape = {batch_.shape.dim(0),
+                  batch_.shape.dim(1) / context_.groups.context->size()};
+  const int64_t tokens = local_.shape.num_elements();
+  GatherTokens(local_.inputs, batch_.inputs, pieces_, tokens);
+  GatherTokens(local_.targets, batch_.targets, pieces_, tokens);
+  GatherTokens(local_.document_start, batch_.document_start, pieces_, tokens);
+}
+
+CogformerChunk::ForwardArgs ModelRunner::ArgsOf(const ForwardWork& work,
+                                                Arena& kept) {
+  // The head needs the targets, and no pass after it.
+  Arena& scratch = memory_->scratch();
+  const PipelineShape shape = PassShape();
+  const int rank = context_.groups.pipeline->rank();
+  CogformerChunk::ForwardArgs args = {.input = work.input,
+                                      .output = work.output,
+                                      .gradient_scale = call_->gradient_scale};
+  if (shape.IsFirst(rank, work.chunk)) {
+    args.batch.inputs = Upload(local_.inputs, kept);
+  }
+  args.batch.document_start = Upload(local_.document_start, kept);
+  args.layout = LayoutOf(args.batch.document_start);
+  if (shape.IsLast(rank, work.chunk)) {
+    args.batch.targets = Upload(local_.targets, scratch);
+    args.loss = Context(scratch).Float32({args.layout.rows()});
+  }
+  return args;
 }
 
 TensorView ModelRunner::Upload(const std::vector<int32_t>& values,
-                               const Shape& shape) {
+                               Arena& arena) {
   if (values.empty()) return TensorView();
-  COG_CHECK_EQ(static_cast<int64_t>(values.size()), shape.num_elements());
-  const TensorView tensor = arena_.Allocate(DType::kInt32, shape);
+  COG_CHECK_EQ(static_cast<int64_t>(values.size()),
+               local_.shape.num_elements());
+  const TensorView tensor = arena.Allocate(DType::kInt32, local_.shape);
   stream_.Copy(tensor.data, values.data(), tensor.bytes());
   return tensor;
 }
 
-void ModelRunner::AddToLossSum(TensorView loss) {
-  Sum(stream_,
-      {.out = loss_sum_.View(DType::kFloat64), .x = loss, .accumulate = true});
+void ModelRunner::KeepLoss(int64_t micro_batch, TensorView loss) {
+  // Tensor-parallel ranks know the same losses.
+  if (!loss || groups_.parallel.tensor_rank() != 0) return;
+  if (groups_.parallel.context_rank() == 0) targets_ += batch_.num_targets;
+  // One sum a sequence, so that no sum depends on how these are dealt out.
+  const int64_t sequences = SequencesPerPass(config_);
+  const int64_t tokens = loss.num_elements() / sequences;
+  const TensorView sums = loss_sums_.View(DType::kFloat64);
+  for (int64_t i = 0; i < sequences; ++i) {
+    Sum(stream_, {.out = sums.Slice(0, micro_batch * sequences + i, 1),
+                  .x = loss.Slice(0, i * tokens, tokens),
+                  .accumulate = true});
+  }
 }
 
-LayerContext ModelRunner::Context() {
-  return {
-      .stream = stream_, .arena = arena_, .params = params_, .dtype = dtype_};
+ModelRunner::Loss ModelRunner::TakeLoss() {
+  std::vector<double> sums(loss_sums_.bytes() / sizeof(double));
+  stream_.Copy(sums.data(), loss_sums_.data(), loss_sums_.bytes());
+  stream_.FillZero(loss_sums_.data(), loss_sums_.bytes());
+  stream_.Synchronize();
+  Loss loss = {.targets = std::exchange(targets_, 0)};
+  for (const double sum : sums) loss.sum.Add(sum);
+  return loss;
+}
+
+int64_t ModelRunner::buffer_bytes() const {
+  return model_.table_bytes() + loss_sums_.bytes();
+}
+
+SequenceLayout ModelRunner::LayoutOf(TensorView document_start) const {
+  int64_t tokens = 0;
+  for (const Piece& piece : pieces_) tokens += piece.length;
+  SequenceLayout layout = model_.Layout(SequencesPerPass(config_), tokens);
+  layout.pieces = pieces_;
+  layout.document_start = document_start;
+  return layout;
+}
+
+LayerContext ModelRunner::Context(Arena& arena) {
+  return {.stream = stream_,
+          .arena = arena,
+          .params = params_,
+          .dtype = dtype_,
+          .parallel = groups_.parallel};
 }
 
 }  // namespace cogdist

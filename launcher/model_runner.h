@@ -1,98 +1,131 @@
-// A network on one device: its parameters, its activation memory and the passes
-// over one micro-batch. Training, evaluation and memory planning share it; on a
-// meta device it computes nothing and yields the plan.
+// The part of the network on one rank: its parameters, its activation memory
+// and the passes over the micro-batches of a step, which go through the
+// pipeline. Training, evaluation and memory planning share it.
 
 #ifndef COGDIST_LAUNCHER_MODEL_RUNNER_H_
 #define COGDIST_LAUNCHER_MODEL_RUNNER_H_
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "launcher/activation_memory.h"
 #include "models/cogformer.h"
+#include "models/model_groups.h"
 #include "parallel/param_store.h"
+#include "parallel/pipeline/pipeline.h"
+#include "parallel/pipeline/stage.h"
+#include "parallel/rank_context.h"
 #include "proto/run_config.pb.h"
-#include "runtime/arena.h"
 #include "runtime/buffer.h"
 #include "runtime/data/batch_loader.h"
-#include "runtime/device.h"
-#include "runtime/stream.h"
+#include "runtime/exact_sum.h"
 
 namespace cogdist {
 
-// Device memory of one rank in bytes, by kind.
-struct MemoryPlan {
-  int64_t weights = 0;
-  int64_t gradients = 0;
-  int64_t optimizer = 0;
-  int64_t activations = 0;    // the arena, batch included
-  int64_t workspace = 0;      // scratch memory of kernels
-  int64_t buffers = 0;        // constant tables and sums
-  int64_t communication = 0;  // scratch memory of collectives
-
-  int64_t total() const {
-    return weights + gradients + optimizer + activations + workspace + buffers +
-           communication;
-  }
-};
-
-class ModelRunner {
+class ModelRunner : private Stage {
  public:
-  // The ranks with the same parameters, and this one's place among them.
-  struct Replicas {
-    int size = 1;
-    int rank = 0;
-  };
-  // Allocates everything on `device`, as planned; the parameters are zero. The
-  // device and the stream must outlive the runner.
-  static absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
-      const RunConfig& config, ParamStore::Use use, Device& device,
-      Stream& stream, const Replicas& replicas);
-  // Alone.
-  static absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
-      const RunConfig& config, ParamStore::Use use, Device& device,
-      Stream& stream) {
-    return Create(config, use, device, stream, Replicas{});
-  }
+  // Fills in micro-batch `index` (from 0) of this rank's share of a step: whole
+  // sequences, of which the runner takes this rank's tokens.
+  using LoadMicroBatch =
+      absl::FunctionRef<absl::Status(int64_t index, Batch& batch)>;
 
-  // What Create() would allocate, found by running a step on a meta device.
-  static absl::StatusOr<MemoryPlan> Plan(const RunConfig& config,
-                                         ParamStore::Use use);
+  // Allocates everything on the context's device; the parameters are zero.
+  // Collective. `config` (resolved and valid) and `context` outlive the runner.
+  static absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
+      const RunConfig& config, ParamStore::Use use, RankContext& context);
 
   ParamStore& params() { return params_; }
-  const MemoryPlan& plan() const { return plan_; }
+  const ModelGroups& groups() const { return groups_; }
+  const ActivationPlan& activation_plan() const { return plan_; }
+  const Pipeline& pipeline() const { return *pipeline_; }
+  // Of a step, for this rank.
+  int micro_batches() const { return PassShape().micro_batches; }
+  // Device memory for constant tables and sums.
+  int64_t buffer_bytes() const;
 
-  // Forward and backward of one micro-batch; gradients and the loss sum
+  // Forward and backward passes of one step; gradients and the loss sum
   // accumulate. The gradients are those of `gradient_scale` times the sum.
-  // `batch` may be reused after the return.
-  void Train(const Batch& batch, float gradient_scale, UnitHooks& hooks);
-  // Forward alone; the loss sum accumulates.
-  void Evaluate(const Batch& batch);
+  // An error of `load` is returned when all passes are done, and what they have
+  // computed then means nothing: other ranks must not be left waiting.
+  absl::Status Train(LoadMicroBatch load, float gradient_scale,
+                     UnitHooks& hooks);
+  // Forward passes alone of as many micro-batches as a step has; the loss sum
+  // accumulates.
+  absl::Status Evaluate(LoadMicroBatch load, UnitHooks& hooks);
 
-  // The sum of the cross-entropies since the last call; waits for the stream.
-  double TakeLossSum();
+  // Since the last call; of several ranks with the same targets one reports
+  // them, so that the sum over all ranks counts each once.
+  struct Loss {
+    ExactSum sum;  // of the cross-entropies
+    int64_t targets = 0;
+  };
+  // Waits for the stream.
+  Loss TakeLoss();
 
  private:
-  ModelRunner(const RunConfig& config, Stream& stream, Arena arena);
+  // What the callbacks of the pipeline need of the call that it runs in.
+  struct Call {
+    LoadMicroBatch load;
+    UnitHooks& hooks;
+    float gradient_scale = 1;
+    absl::Status status;
+  };
 
-  absl::Status AllocateBuffers(Device& device, ParamStore::Use use,
-                               const Replicas& replicas);
-  TokenBatch Upload(const Batch& batch);
+  ModelRunner(const RunConfig& config, RankContext& context,
+              ModelGroups groups);
+
+  // Finds the capacities, by running passes of a rank like this one on a meta
+  // device.
+  absl::StatusOr<ActivationPlan> PlanActivations(ParamStore::Use use) const;
+  // Every kind of pass once; the bytes that a slot then holds between a forward
+  // and a backward pass.
+  int64_t RunEachPass(ParamStore::Use use);
+  ParamStore::Allocation AllocationOf(ParamStore::Use use) const;
+  absl::Status Allocate(ParamStore::Use use);
+  void AllocateShared();
+  absl::Status CreatePipeline();
+
+  void Forward(const ForwardWork& work) override;
+  void Backward(const BackwardWork& work) override;
+  void Evaluate(const ForwardWork& work) override;
+
+  // Loads a micro-batch and keeps this rank's tokens of it, on the host.
+  void Load(int64_t index);
+  // Uploads what the chunk needs of them: to `kept` what its backward pass
+  // needs, too.
+  CogformerChunk::ForwardArgs ArgsOf(const ForwardWork& work, Arena& kept);
   // Absent where `values` is empty.
-  TensorView Upload(const std::vector<int32_t>& values, const Shape& shape);
-  SequenceLayout LayoutOf(const TokenBatch& batch) const;
-  void AddToLossSum(TensorView loss);
-  LayerContext Context();
+  TensorView Upload(const std::vector<int32_t>& values, Arena& arena);
+  void KeepLoss(int64_t micro_batch, TensorView loss);
 
-  DType dtype_;
-  Recompute recompute_;
+  PipelineShape PassShape() const;
+  Shape Boundary() const;  // of the tensor between two chunks
+  SequenceLayout LayoutOf(TensorView document_start) const;
+  LayerContext Context(Arena& arena);
+
+  const RunConfig& config_;
+  RankContext& context_;
   Stream& stream_;
-  Arena arena_;
+  const DType dtype_;
+  const Recompute recompute_;
+  ModelGroups groups_;
   ParamStore params_;
   Cogformer model_;
-  CogformerChunk::Saved saved_;
-  Buffer loss_sum_;  // float64 [1]
-  MemoryPlan plan_;
+  ActivationPlan plan_;
+  std::unique_ptr<ActivationMemory> memory_;
+  std::unique_ptr<Pipeline> pipeline_;
+  Block::Shared shared_;
+  std::vector<CogformerChunk::Saved> in_flight_;  // by slot
+  const std::vector<Piece> pieces_;  // this rank's tokens of each sequence
+  Batch batch_;                      // whole sequences
+  Batch local_;                      // this rank's tokens
+  Buffer loss_sums_;                 // float64 [sequences of a step]
+  int64_t targets_ = 0;
+  Call* call_ = nullptr;
 };
 
 }  // namespace cogdist

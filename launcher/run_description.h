@@ -6,21 +6,23 @@
 #include <cstdint>
 #include <string>
 
-#include "launcher/model_runner.h"
+#include "absl/types/span.h"
+#include "launcher/memory_plan.h"
 #include "launcher/run_summary.h"
+#include "parallel/mesh.h"
 #include "proto/run_config.pb.h"
 
 namespace cogdist {
 
 struct RunLayout {
-  int64_t ranks = 1;
-  int64_t data_parallel = 1;
+  Mesh mesh;
   int64_t threads = 0;  // a rank; 0: not known
 };
 
-// `config` is resolved and valid; `memory` is one rank's.
+// `config` is resolved and valid. `plans`: one for each pipeline stage, of a
+// rank of it, or one for all.
 StartSummary DescribeRun(const RunConfig& config, const RunLayout& layout,
-                         const MemoryPlan& memory);
+                         absl::Span<const StepPlan> plans);
 
 }  // namespace cogdist
 

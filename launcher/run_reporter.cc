@@ -46,8 +46,8 @@ RunReporter::RunReporter(const RunConfig& config, const RunDirectory& directory,
                                              config.data().seq_len())),
       start_(absl::Now()) {}
 
-void RunReporter::Start(const RunLayout& layout, const MemoryPlan& memory) {
-  std::cout << FormatStart(DescribeRun(config_, layout, memory)) << std::flush;
+void RunReporter::Start(const RunLayout& layout, const StepPlan& plan) {
+  std::cout << FormatStart(DescribeRun(config_, layout, {plan})) << std::flush;
 }
 
 absl::Status RunReporter::Step(const StepReport& report) {

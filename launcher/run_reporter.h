@@ -14,8 +14,8 @@
 #include "absl/time/time.h"
 #include "launcher/evaluator.h"
 #include "launcher/event_file.h"
+#include "launcher/memory_plan.h"
 #include "launcher/metrics_log.h"
-#include "launcher/model_runner.h"
 #include "launcher/progress.h"
 #include "launcher/run_description.h"
 #include "launcher/run_directory.h"
@@ -46,7 +46,7 @@ class RunReporter {
       int64_t samples_per_epoch);
 
   // The banner before the first step.
-  void Start(const RunLayout& layout, const MemoryPlan& memory);
+  void Start(const RunLayout& layout, const StepPlan& plan);
 
   // FLOP/s that all devices together reach in matrix products; 0: not known,
   // and no MFU.

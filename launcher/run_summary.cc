@@ -35,15 +35,27 @@ std::string StepsText(const StartSummary& summary) {
 }
 
 // "1.50 GiB a rank: weights 1.00 GiB, gradients 512 MiB"
-std::string MemoryText(const std::vector<MemoryItem>& items) {
+std::string BytesText(const std::vector<ByteCount>& counts,
+                      absl::string_view of_what) {
   int64_t sum = 0;
   std::string kinds;
-  for (const MemoryItem& item : items) {
-    sum += item.bytes;
-    absl::StrAppend(&kinds, kinds.empty() ? ": " : ", ", item.kind, " ",
-                    FormatBytes(item.bytes));
+  for (const ByteCount& count : counts) {
+    sum += count.bytes;
+    if (count.bytes == 0) continue;
+    absl::StrAppend(&kinds, kinds.empty() ? ": " : ", ", count.kind, " ",
+                    FormatBytes(count.bytes));
   }
-  return absl::StrCat(FormatBytes(sum), " a rank", kinds);
+  return absl::StrCat(FormatBytes(sum), " ", of_what, kinds);
+}
+
+// One line, or one for each pipeline stage.
+void AddByteLines(std::string& text, absl::string_view label,
+                  const std::vector<std::vector<ByteCount>>& stages,
+                  absl::string_view of_what) {
+  for (size_t i = 0; i < stages.size(); ++i) {
+    AddLine(text, stages.size() == 1 ? label : absl::StrCat(label, " ", i),
+            BytesText(stages[i], of_what));
+  }
 }
 
 std::string ValidationText(const EndSummary& summary) {
@@ -76,9 +88,8 @@ std::string FormatStart(const StartSummary& summary) {
   AddLine(text, "layout", summary.layout);
   AddLine(text, "batch", BatchText(summary));
   AddLine(text, "steps", StepsText(summary));
-  if (!summary.memory.empty()) {
-    AddLine(text, "memory", MemoryText(summary.memory));
-  }
+  AddByteLines(text, "memory", summary.memory, "a rank");
+  AddByteLines(text, "traffic", summary.traffic, "a rank and step");
   AddLine(text, "run directory", summary.run_dir);
   return text;
 }

@@ -11,7 +11,7 @@
 namespace cogdist {
 
 // Device memory of one rank for one purpose.
-struct MemoryItem {
+struct ByteCount {
   std::string kind;  // e.g. "weights", "activations"
   int64_t bytes = 0;
 };
@@ -26,10 +26,13 @@ struct StartSummary {
   int64_t micro_batch_size = 1;
   int64_t accumulation_steps = 1;
   int64_t data_parallel = 1;
-  int64_t seq_len = 0;             // tokens
-  int64_t train_steps = 0;         // of the whole run
-  int64_t first_step = 1;          // above 1 when a run goes on
-  std::vector<MemoryItem> memory;  // the plan of one rank
+  int64_t seq_len = 0;      // tokens
+  int64_t train_steps = 0;  // of the whole run
+  int64_t first_step = 1;   // above 1 when a run goes on
+  // The plan of one rank, or of one of each pipeline stage: memory, and what it
+  // sends in a step.
+  std::vector<std::vector<ByteCount>> memory;
+  std::vector<std::vector<ByteCount>> traffic;
   std::string run_dir;
 };
 

@@ -18,11 +18,13 @@ namespace cogdist {
 namespace {
 
 absl::Status InitializeWeights(const RunConfig& config, ModelRunner& runner,
-                               Stream& stream) {
+                               RankContext& context) {
   if (config.has_init_from()) {
-    return LoadWeights(config.init_from(), runner.params(), stream);
+    return LoadWeights(config.init_from(), runner.params(),
+                       *context.streams.compute, context.groups.pipeline.get());
   }
-  InitializeParameters(runner.params(), stream, config.seed());
+  InitializeParameters(runner.params(), *context.streams.compute,
+                       config.seed());
   return absl::OkStatus();
 }
 
@@ -35,8 +37,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
                                          BatchSpecOf(config, context)));
   COG_ASSIGN_OR_RETURN(std::unique_ptr<TrainingStep> step,
                        TrainingStep::Create(config, context));
-  COG_RETURN_IF_ERROR(
-      InitializeWeights(config, step->runner(), *context.streams.compute));
+  COG_RETURN_IF_ERROR(InitializeWeights(config, step->runner(), context));
   auto trainer = std::unique_ptr<Trainer>(
       new Trainer(config, context, std::move(loader), std::move(step)));
   if (config.data().validation_size() > 0) {
@@ -76,7 +77,7 @@ absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(
   };
   COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
                        step_->Run(step, load, stop.requested()));
-  consecutive_skips_ = result.update.skipped ? consecutive_skips_ + 1 : 0;
+  consecutive_skips_ = result.skipped ? consecutive_skips_ + 1 : 0;
   const std::optional<End> end =
       ReplicasAgree(step) ? EndAfter(result, last) : End::kReplicasDiffer;
   COG_RETURN_IF_ERROR(MeasurePeakFlops(reporter));
@@ -99,20 +100,19 @@ absl::Status Trainer::Report(int64_t step, bool last,
                              const TrainingStep::Result& result,
                              RunReporter* reporter) {
   if (reporter == nullptr) return absl::OkStatus();
-  const TrainingStep::UpdateResult& update = result.update;
-  if (update.skipped) {
+  if (result.skipped) {
     reporter->Print(absl::StrCat(
         "step ", step, " was skipped: loss or gradient norm is not finite",
-        update.culprit.empty() ? "" : "; first in ", update.culprit));
+        result.culprit.empty() ? "" : "; first in ", result.culprit));
   }
   return reporter->Step(
       {.step = step,
        .last = last,
        .seconds = result.seconds,
        .loss = result.loss,
-       .grad_norm = update.grad_norm,
+       .grad_norm = result.grad_norm,
        .lr = result.lr,
-       .skipped = update.skipped,
+       .skipped = result.skipped,
        .hidden_communication = result.hidden_communication,
        .peak_memory_bytes = context_.device->memory().peak_bytes});
 }
@@ -142,8 +142,12 @@ absl::Status Trainer::EvaluateIfDue(int64_t step, std::optional<End> end,
   const bool due = end.has_value() ? *end == End::kTrained : step % every == 0;
   if (!due) return absl::OkStatus();
   COG_ASSIGN_OR_RETURN(const EvaluationResult result,
-                       evaluator_->Run(step_->runner(), context_,
-                                       config_.evaluation().batches()));
+                       evaluator_->Run(
+                           step_->runner(),
+                           [&](ModelRunner::LoadMicroBatch load) {
+                             return step_->Evaluate(load);
+                           },
+                           context_, config_.evaluation().batches()));
   if (reporter == nullptr) return absl::OkStatus();
   return reporter->Evaluation(step, result);
 }

@@ -48,7 +48,7 @@ class Trainer {
   // Writes the weights in the safetensors format. Collective.
   absl::Status SaveWeights(absl::string_view path);
 
-  MemoryPlan memory_plan() const { return step_->plan(); }
+  const StepPlan& plan() const { return step_->plan(); }
   int64_t samples_per_epoch() const { return loader_.num_samples(); }
 
  private:

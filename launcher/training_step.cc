@@ -1,16 +1,14 @@
 #include "launcher/training_step.h"
 
-#include <array>
 #include <cmath>
 #include <utility>
 
-#include "absl/types/span.h"
+#include "absl/cleanup/cleanup.h"
 #include "launcher/config.h"
 #include "launcher/fault_hooks.h"
-#include "parallel/host_communicator.h"
 #include "parallel/lr_schedule.h"
+#include "parallel/meta_rank_context.h"
 #include "parallel/replica_check.h"
-#include "parallel/step_totals.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
 #include "runtime/status_macros.h"
@@ -18,8 +16,16 @@
 namespace cogdist {
 namespace {
 
-int64_t CommunicationBytes(int64_t ranks) {
-  return ranks > 1 ? HostCommunicator::WorkspaceBytes() : 0;
+int64_t Sent(const std::unique_ptr<Communicator>& group) {
+  return group == nullptr ? 0 : group->traffic().data_bytes;
+}
+
+// So that no step has to grow them.
+void ReserveWorkspaces(const Streams& planned, const Streams& streams) {
+  streams.compute->Workspace(planned.compute->workspace_bytes());
+  streams.replicas->Workspace(planned.replicas->workspace_bytes());
+  streams.tensor->Workspace(planned.tensor->workspace_bytes());
+  streams.context->Workspace(planned.context->workspace_bytes());
 }
 
 }  // namespace
@@ -27,18 +33,25 @@ int64_t CommunicationBytes(int64_t ranks) {
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
     const RunConfig& config, RankContext& context,
     const DataParallelOptions& options) {
+  RankContext meta = MakeMetaRankContext(context.mesh, context.rank());
+  COG_ASSIGN_OR_RETURN(const StepPlan plan, PlanOn(meta, config));
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<TrainingStep> step,
+                       Allocate(config, context, options));
+  step->plan_ = plan;
+  ReserveWorkspaces(meta.streams, context.streams);
+  return step;
+}
+
+absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Allocate(
+    const RunConfig& config, RankContext& context,
+    const DataParallelOptions& options) {
   COG_ASSIGN_OR_RETURN(
       std::unique_ptr<ModelRunner> runner,
-      ModelRunner::Create(config, ParamStore::Use::kTraining, *context.device,
-                          *context.streams.compute,
-                          {.size = context.groups.replicas->size(),
-                           .rank = context.groups.replicas->rank()}));
+      ModelRunner::Create(config, ParamStore::Use::kTraining, context));
   COG_ASSIGN_OR_RETURN(Optimizer optimizer,
                        Optimizer::Create({.config = config.optimizer(),
                                           .params = runner->params(),
                                           .device = *context.device}));
-  context.streams.replicas->Workspace(
-      CommunicationBytes(context.groups.replicas->size()));
   return std::unique_ptr<TrainingStep>(new TrainingStep(
       config, context, options, std::move(runner), std::move(optimizer)));
 }
@@ -53,17 +66,50 @@ TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
       data_parallel_(runner_->params(), context, options),
       optimizer_(std::move(optimizer)) {}
 
-absl::StatusOr<MemoryPlan> TrainingStep::Plan(const RunConfig& config,
-                                              int64_t data_parallel) {
-  COG_ASSIGN_OR_RETURN(MemoryPlan plan,
-                       ModelRunner::Plan(config, ParamStore::Use::kTraining));
-  plan.communication = CommunicationBytes(data_parallel);
+absl::StatusOr<StepPlan> TrainingStep::Plan(const RunConfig& config,
+                                            const Mesh& mesh, int rank) {
+  RankContext meta = MakeMetaRankContext(mesh, rank);
+  return PlanOn(meta, config);
+}
+
+absl::StatusOr<StepPlan> TrainingStep::PlanOn(RankContext& meta,
+                                              const RunConfig& config) {
+  const RankTag tag = CurrentRankTag();
+  const absl::Cleanup restore = [tag] { CurrentRankTag() = tag; };
+  COG_ASSIGN_OR_RETURN(const std::unique_ptr<TrainingStep> step,
+                       Allocate(config, meta, {}));
+  const auto no_load = [](int64_t, Batch&) { return absl::OkStatus(); };
+  COG_RETURN_IF_ERROR(step->Run(1, no_load, /*stop=*/false).status());
+  StepPlan plan = step->Measure();
+  if (config.data().validation_size() > 0) {
+    COG_RETURN_IF_ERROR(step->Evaluate(no_load));
+    plan.memory = step->Measure().memory;
+  }
   return plan;
 }
 
-MemoryPlan TrainingStep::plan() const {
-  MemoryPlan plan = runner_->plan();
-  plan.communication = CommunicationBytes(context_.groups.replicas->size());
+StepPlan TrainingStep::Measure() const {
+  const ParamStore::Bytes bytes = runner_->params().bytes();
+  const Streams& streams = context_.streams;
+  StepPlan plan;
+  MemoryPlan& memory = plan.memory;
+  memory.weights = bytes.weights;
+  memory.gradients = bytes.gradients;
+  memory.optimizer = bytes.optimizer;
+  memory.activations =
+      runner_->activation_plan().total() + runner_->pipeline().buffer_bytes();
+  memory.buffers = context_.device->memory().peak_bytes - memory.total();
+  memory.workspace = streams.compute->workspace_bytes();
+  memory.communication = streams.replicas->workspace_bytes() +
+                         streams.tensor->workspace_bytes() +
+                         streams.context->workspace_bytes() +
+                         runner_->pipeline().workspace_bytes();
+  plan.communication = {.tensor = Sent(context_.groups.tensor),
+                        .context = Sent(context_.groups.context),
+                        .pipeline = runner_->pipeline().traffic().data_bytes,
+                        .data = Sent(context_.groups.replicas),
+                        .shared = Sent(runner_->groups().kv_copies) +
+                                  Sent(runner_->groups().tied)};
   return plan;
 }
 
@@ -71,23 +117,30 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
                                                        LoadMicroBatch load,
                                                        bool stop) {
   CurrentRankTag().step = step;
+  const double start = MonotonicSeconds();
+  Result result;
+  result.lr = LearningRate(config_.lr_schedule(), config_.train_steps(), step);
   const auto reach = [&](FaultPoint point) {
     context_.fault.Reach(point, step, context_.rank());
   };
   reach(FaultPoint::kStep);
-  const double start = MonotonicSeconds();
-  Result result;
-  result.lr = LearningRate(config_.lr_schedule(), config_.train_steps(), step);
-  COG_RETURN_IF_ERROR(ForwardBackward(step, load));
+  data_parallel_.BeginStep(runner_->micro_batches());
+  FaultHooks hooks(context_, runner_->params(), step, data_parallel_);
+  const absl::Status loaded = runner_->Train(load, GradientScale(), hooks);
   reach(FaultPoint::kCollective);
   data_parallel_.FinishGradients();
-  ReduceLoss(stop, result);
-  Update(result);
+  COG_RETURN_IF_ERROR(loaded);  // not before: nothing may be under way
+  Update(Total(*context_.groups.world, LocalTotals(stop)), result);
   context_.streams.compute->Synchronize();
   ReachUpdate(step);
   result.seconds = MonotonicSeconds() - start;
   result.hidden_communication = HiddenCommunication();
   return result;
+}
+
+absl::Status TrainingStep::Evaluate(LoadMicroBatch load) {
+  data_parallel_.BeginEvaluation();
+  return runner_->Evaluate(load, data_parallel_);
 }
 
 void TrainingStep::ReachUpdate(int64_t step) {
@@ -100,44 +153,31 @@ void TrainingStep::ReachUpdate(int64_t step) {
                        *context_.streams.compute, weights.front().weights);
 }
 
-absl::Status TrainingStep::ForwardBackward(int64_t step, LoadMicroBatch load) {
-  const BatchConfig& batch = config_.batch();
-  const int64_t count =
-      batch.global_batch_size() /
-      (context_.groups.data->size() * batch.micro_batch_size());
-  const float gradient_scale =
-      1.0f / static_cast<float>(TokensPerStep(config_));
-  data_parallel_.BeginStep(static_cast<int>(count));
-  for (int64_t i = 0; i < count; ++i) {
-    COG_RETURN_IF_ERROR(load(i, batch_));
-    FaultHooks with_fault(context_, runner_->params(), step, data_parallel_);
-    runner_->Train(
-        batch_, gradient_scale,
-        i == count - 1 ? static_cast<UnitHooks&>(with_fault) : data_parallel_);
+float TrainingStep::GradientScale() const {
+  return 1.0f / static_cast<float>(TokensPerStep(config_));
+}
+
+StepTotals TrainingStep::LocalTotals(bool stop) {
+  Optimizer::Norm norm = optimizer_.LocalNorm(*context_.streams.compute);
+  return {.loss = runner_->TakeLoss().sum,
+          .squares = norm.squares,
+          .culprit = std::move(norm.culprit),
+          .stop = stop};
+}
+
+void TrainingStep::Update(const StepTotals& totals, Result& result) {
+  result.loss =
+      totals.loss.Value() / static_cast<double>(TokensPerStep(config_));
+  result.grad_norm = std::sqrt(totals.squares.Value());
+  result.stop_requested = totals.stop;
+  result.skipped =
+      !std::isfinite(result.loss) || !std::isfinite(result.grad_norm);
+  if (result.skipped) {
+    result.culprit = totals.culprit;
+    return;
   }
-  return absl::OkStatus();
-}
-
-void TrainingStep::ReduceLoss(bool stop, Result& result) {
-  std::array<double, 2> sums = {runner_->TakeLossSum(), stop ? 1.0 : 0.0};
-  context_.groups.replicas->AllReduceSumHost(absl::MakeSpan(sums));
-  result.loss = sums[0] / static_cast<double>(TokensPerStep(config_));
-  result.stop_requested = sums[1] > 0;
-}
-
-void TrainingStep::Update(Result& result) {
-  Stream& stream = *context_.streams.compute;
-  const Optimizer::Norm norm = optimizer_.LocalNorm(stream);
-  const StepTotals totals =
-      Total(*context_.groups.replicas,
-            {.squares = norm.squares, .culprit = norm.culprit});
-  UpdateResult& update = result.update;
-  update.grad_norm = std::sqrt(totals.squares.Value());
-  update.culprit = totals.culprit;
-  update.skipped =
-      !std::isfinite(result.loss) || !std::isfinite(update.grad_norm);
-  if (update.skipped) return;
-  optimizer_.Update(stream, {.lr = result.lr, .grad_norm = update.grad_norm});
+  optimizer_.Update(*context_.streams.compute,
+                    {.lr = result.lr, .grad_norm = result.grad_norm});
   data_parallel_.WeightsUpdated();
 }
 

@@ -12,10 +12,12 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "launcher/memory_plan.h"
 #include "launcher/model_runner.h"
 #include "parallel/data_parallel.h"
 #include "parallel/optimizer.h"
 #include "parallel/rank_context.h"
+#include "parallel/step_totals.h"
 #include "proto/run_config.pb.h"
 #include "runtime/data/batch_loader.h"
 
@@ -27,23 +29,18 @@ class TrainingStep {
   using LoadMicroBatch =
       absl::FunctionRef<absl::Status(int64_t index, Batch& batch)>;
 
-  struct UpdateResult {
-    // Global L2 norm of the gradients, before clipping.
-    double grad_norm = 0;
-    // Loss or norm was not finite, and nothing has changed.
-    bool skipped = false;
-    // Where skipped: the first tensor whose gradient is not finite, if any.
-    std::string culprit;
-  };
-
   struct Result {
-    double loss = 0;  // mean over the global batch's targets
-    double lr = 0;    // learning rate of the update
-    UpdateResult update;
+    double loss = 0;       // mean over the global batch's targets
+    double grad_norm = 0;  // L2 norm of all gradients, before clipping
+    double lr = 0;         // learning rate of the update
+    // Loss or norm was not finite, and no parameter has changed.
+    bool skipped = false;
+    // Where skipped: a tensor whose gradient is not finite, if any.
+    std::string culprit;
     bool stop_requested = false;  // on any rank
     double seconds = 0;           // wall time on this rank
-    // Share of the gradient reduction that the backward pass hid; none where
-    // there is nothing to reduce.
+    // Share of the replicas' traffic that the computation hid; none where there
+    // is nothing to send.
     std::optional<double> hidden_communication;
   };
 
@@ -53,15 +50,19 @@ class TrainingStep {
       const RunConfig& config, RankContext& context,
       const DataParallelOptions& options = {});
 
-  // What one of `data_parallel` ranks would allocate.
-  static absl::StatusOr<MemoryPlan> Plan(const RunConfig& config,
-                                         int64_t data_parallel);
-  // What this rank has allocated.
-  MemoryPlan plan() const;
+  // What rank `rank` of `mesh` would allocate and send: found by running a step
+  // of it on a meta device.
+  static absl::StatusOr<StepPlan> Plan(const RunConfig& config,
+                                       const Mesh& mesh, int rank);
+  // Likewise for this rank.
+  const StepPlan& plan() const { return plan_; }
 
   // Update number `step`, from 1. `stop`: this rank's request to stop, which
   // travels with the loss. Collective; blocks until the update is done.
   absl::StatusOr<Result> Run(int64_t step, LoadMicroBatch load, bool stop);
+
+  // Forward passes alone; the runner has the loss. Collective.
+  absl::Status Evaluate(LoadMicroBatch load);
 
   ModelRunner& runner() { return *runner_; }
   // For readers of weights that are not passes.
@@ -72,13 +73,22 @@ class TrainingStep {
                const DataParallelOptions& options,
                std::unique_ptr<ModelRunner> runner, Optimizer optimizer);
 
-  // The gradient reduction starts on the way.
-  absl::Status ForwardBackward(int64_t step, LoadMicroBatch load);
+  // All but the plan.
+  static absl::StatusOr<std::unique_ptr<TrainingStep>> Allocate(
+      const RunConfig& config, RankContext& context,
+      const DataParallelOptions& options);
+  // By running a step.
+  static absl::StatusOr<StepPlan> PlanOn(RankContext& meta,
+                                         const RunConfig& config);
+  // Of the rank that has run one step on a meta device.
+  StepPlan Measure() const;
+
+  // Of every target's cross-entropy in the loss.
+  float GradientScale() const;
+  StepTotals LocalTotals(bool stop);
+  // With all ranks' totals, unless these are not finite.
+  void Update(const StepTotals& totals, Result& result);
   void ReachUpdate(int64_t step);  // where a fault may be injected
-  // Sums the loss over ranks, and with it the requests to stop.
-  void ReduceLoss(bool stop, Result& result);
-  // Changes the parameters, unless loss or gradients are not finite.
-  void Update(Result& result);
   std::optional<double> HiddenCommunication() const;
 
   const RunConfig& config_;
@@ -86,7 +96,7 @@ class TrainingStep {
   std::unique_ptr<ModelRunner> runner_;
   DataParallel data_parallel_;
   Optimizer optimizer_;
-  Batch batch_;
+  StepPlan plan_;
 };
 
 }  // namespace cogdist

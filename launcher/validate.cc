@@ -14,10 +14,17 @@ absl::Status ValidateConfig(const RunConfig& config,
   CheckBuilt(config, faults);
   if (training) {
     CheckLayout(config, options.world_size, faults);
+    CheckParallel(config, options.world_size, faults);
     CheckSchedule(config, faults);
   }
   CheckData(config, training, faults);
   if (options.check_files) CheckFiles(config, options.purpose, faults);
+  return faults.ToStatus();
+}
+
+absl::Status ValidateFiles(const RunConfig& config) {
+  Faults faults;
+  CheckFiles(config, ValidateOptions::Purpose::kTraining, faults);
   return faults.ToStatus();
 }
 

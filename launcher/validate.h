@@ -36,6 +36,9 @@ struct ValidateOptions {
 absl::Status ValidateConfig(const RunConfig& config,
                             const ValidateOptions& options);
 
+// The files alone, for training.
+absl::Status ValidateFiles(const RunConfig& config);
+
 }  // namespace cogdist
 
 #endif  // COGDIST_LAUNCHER_VALIDATE_H_

@@ -1,13 +1,14 @@
 #include <limits>
 
+#include "launcher/config.h"
 #include "launcher/validate_rules.h"
 
 namespace cogdist {
 namespace {
 
-void CheckBatch(const BatchConfig& batch, int64_t data_ranks, Faults& faults) {
-  const int64_t global = batch.global_batch_size();
-  const int64_t micro = batch.micro_batch_size();
+void CheckBatch(const RunConfig& config, int64_t data_ranks, Faults& faults) {
+  const int64_t global = config.batch().global_batch_size();
+  const int64_t micro = SequencesPerPass(config);
   if (global < 1 || micro < 1) return;
   if (global % data_ranks != 0) {
     faults.Add("batch.global_batch_size", global,
@@ -53,7 +54,7 @@ void CheckLayout(const RunConfig& config, int64_t world_size, Faults& faults) {
                NearestMultiples(world_size, ranks_per_replica), " ranks");
     return;
   }
-  CheckBatch(config.batch(), world_size / ranks_per_replica, faults);
+  CheckBatch(config, world_size / ranks_per_replica, faults);
 }
 
 }  // namespace cogdist

@@ -73,10 +73,11 @@ CogformerChunk::CogformerChunk(const CogformerConfig& config,
   }
   if (!chunk.last) return;
   if (config.tie_embeddings()) {
-    // Where the embedding is on another rank, the head has a copy of the table.
-    tied_table_ = embedding_.has_value()
-                      ? embedding_
-                      : AddTable("tied_table", config, parallel, params);
+    // Where the embedding is on another rank, the head has a copy of the table;
+    // and also where sums must not depend on whether it is.
+    const bool shared = embedding_.has_value() && !parallel.layout_invariant;
+    tied_table_ =
+        shared ? embedding_ : AddTable("tied_table", config, parallel, params);
   }
   head_unit_ = params.AddUnit("head");
   head_.emplace(
@@ -94,11 +95,12 @@ CogformerChunk::CogformerChunk(const CogformerConfig& config,
 CogformerChunk::Table CogformerChunk::AddTable(absl::string_view unit_name,
                                                const CogformerConfig& config,
                                                const ModelParallel& parallel,
-                                               ParamStore& params) {
+                                               ParamStore& params) const {
   const ParamStore::UnitId unit = params.AddUnit(unit_name);
   return {.unit = unit,
           .layer = TokenEmbedding({params, unit, parallel}, config.vocab_size(),
-                                  config.hidden_size(), config.init_std())};
+                                  config.hidden_size(), config.init_std(),
+                                  /*tied=*/embedding_.has_value())};
 }
 
 void CogformerChunk::Forward(const LayerContext& ctx, const ForwardArgs& args,
@@ -122,15 +124,13 @@ void CogformerChunk::Forward(const LayerContext& ctx, const ForwardArgs& args,
   LmHead::LossArgs loss = LossArgsOf(args, stream);
   loss.dx = saved.d;
   head_->Loss(ctx, loss);
+  EndHead(hooks, Pass::kBackward);
 }
 
 void CogformerChunk::Backward(const LayerContext& ctx, const BackwardArgs& args,
                               UnitHooks& hooks, Saved& saved) const {
   TensorView d = args.d_output;
-  if (head_.has_value()) {
-    EndHead(hooks, Pass::kBackward);
-    d = saved.d;
-  }
+  if (head_.has_value()) d = saved.d;
   if (args.d_input) {
     Copy(ctx.stream, args.d_input, d);
     d = args.d_input;

@@ -87,9 +87,8 @@ class CogformerChunk {
     ParamStore::UnitId unit;
     TokenEmbedding layer;
   };
-  static Table AddTable(absl::string_view unit_name,
-                        const CogformerConfig& config,
-                        const ModelParallel& parallel, ParamStore& params);
+  Table AddTable(absl::string_view unit_name, const CogformerConfig& config,
+                 const ModelParallel& parallel, ParamStore& params) const;
 
   // The embedding, or what came from the chunk before.
   ResidualStream Enter(const LayerContext& ctx, const ForwardArgs& args,

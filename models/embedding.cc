@@ -16,9 +16,10 @@ NamedTensor TableShard(const ParamRegistry& registry, int64_t vocab,
 }  // namespace
 
 TokenEmbedding::TokenEmbedding(const ParamRegistry& registry, int64_t vocab,
-                               int64_t hidden, double init_std)
+                               int64_t hidden, double init_std, bool tied)
     : table_(registry.Add({.tensors = {TableShard(registry, vocab, hidden)},
-                           .init = {ParamInit::Kind::kNormal, init_std}})),
+                           .init = {ParamInit::Kind::kNormal, init_std},
+                           .tied = tied})),
       first_id_(registry.parallel.TensorPart(vocab).begin) {}
 
 void TokenEmbedding::Forward(const LayerContext& ctx, TensorView y,

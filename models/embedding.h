@@ -10,8 +10,9 @@ namespace cogdist {
 
 class TokenEmbedding {
  public:
+  // `tied`: a second copy of the table that the store already has.
   TokenEmbedding(const ParamRegistry& registry, int64_t vocab, int64_t hidden,
-                 double init_std);
+                 double init_std, bool tied = false);
 
   // y [held rows, hidden]; ids [rows] int32.
   void Forward(const LayerContext& ctx, TensorView y, TensorView ids) const;

@@ -54,13 +54,16 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
                         context));
     COG_ASSIGN_OR_RETURN(
         const std::unique_ptr<ModelRunner> runner,
-        ModelRunner::Create(config, ParamStore::Use::kInference,
-                            *context.device, *context.streams.compute));
+        ModelRunner::Create(config, ParamStore::Use::kInference, context));
     COG_RETURN_IF_ERROR(
         LoadTrainedWeights(config, command.Text("checkpoint", ""),
                            runner->params(), *context.streams.compute));
+    UnitHooks no_hooks;
+    const auto evaluate = [&](ModelRunner::LoadMicroBatch load) {
+      return runner->Evaluate(load, no_hooks);
+    };
     const absl::StatusOr<EvaluationResult> result =
-        evaluator.Run(*runner, context, evaluator.num_batches());
+        evaluator.Run(*runner, evaluate, context, evaluator.num_batches());
     COG_RETURN_IF_ERROR(WhileRunning(result.status()));
     if (context.rank() == 0) Print(*result);
     return ExitCode::kDone;

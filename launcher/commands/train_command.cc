@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "launcher/commands/commands.h"
 #include "launcher/config.h"
+#include "launcher/dry_run.h"
 #include "launcher/human_format.h"
 #include "launcher/memory_check.h"
 #include "launcher/rank_log.h"
@@ -83,7 +84,8 @@ absl::Status Check(const TrainOptions& options, const Placement& placement) {
   }
   const int64_t ranks =
       options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
-  COG_RETURN_IF_ERROR(ValidateConfig(options.config, {.world_size = ranks}));
+  COG_RETURN_IF_ERROR(ValidateConfig(
+      options.config, {.world_size = ranks, .check_files = !options.dry_run}));
   if (options.dry_run) return absl::OkStatus();
   COG_RETURN_IF_ERROR(
       CheckMemory(options.config, placement, AvailableMemoryBytes()));
@@ -92,32 +94,7 @@ absl::Status Check(const TrainOptions& options, const Placement& placement) {
 }
 
 RunLayout LayoutOf(const RankContext& context) {
-  return {.ranks = context.world_size(),
-          .data_parallel = context.groups.data->size(),
-          .threads = context.placement.num_threads};
-}
-
-// What --dry_run shows: the plan for --ranks ranks, or for those of this job.
-absl::Status PrintPlan(const TrainOptions& options,
-                       const RankContext& context) {
-  RunLayout layout = LayoutOf(context);
-  if (options.planned_ranks > 0) {
-    layout = {.ranks = options.planned_ranks,
-              .data_parallel = options.planned_ranks};
-  }
-  COG_ASSIGN_OR_RETURN(
-      const MemoryPlan plan,
-      TrainingStep::Plan(options.config, layout.data_parallel));
-  if (context.rank() != 0) return absl::OkStatus();
-  std::cout << FormatStart(DescribeRun(options.config, layout, plan))
-            << std::flush;
-  // The plan may be one for other machines: no error.
-  if (plan.total() > AvailableMemoryBytes()) {
-    std::cout << "cogdist: warning: one rank needs more memory than the "
-              << FormatBytes(AvailableMemoryBytes())
-              << " that this machine has left" << std::endl;
-  }
-  return absl::OkStatus();
+  return {.mesh = context.mesh, .threads = context.placement.num_threads};
 }
 
 // Rank 0: the run directory and the reporter in it.
@@ -226,7 +203,7 @@ absl::StatusOr<ExitCode> Train(const TrainOptions& options,
   std::unique_ptr<RunReporter> reporter;
   if (context.rank() == 0) {
     COG_ASSIGN_OR_RETURN(reporter, OpenRun(options, trainer));
-    reporter->Start(LayoutOf(context), trainer.memory_plan());
+    reporter->Start(LayoutOf(context), trainer.plan());
   }
   COG_ASSIGN_OR_RETURN(RankLog log, OpenLog(config, context));
   const absl::StatusOr<Trainer::End> end =
@@ -249,7 +226,11 @@ absl::StatusOr<ExitCode> Train(const TrainOptions& options,
 absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
                                    RankContext& context) {
   if (options.dry_run) {
-    COG_RETURN_IF_ERROR(PrintPlan(options, context));
+    COG_RETURN_IF_ERROR(
+        options.planned_ranks == 0 ? DryRun(options.config, context, std::cout)
+        : context.rank() == 0
+            ? DryRunFor(options.config, options.planned_ranks, std::cout)
+            : absl::OkStatus());
     return ExitCode::kDone;
   }
   const StopRequest stop(options.config.time_limit_seconds());

@@ -180,7 +180,7 @@ TEST(BadInputTest, Configurations) {
       {"name: \"good\"", "tokenizer: \"none\"",
        "give a tokenizer.json, or the word bytes"},
       {"name: \"good\"", "device: CUDA", "set device: CPU"},
-      {"name: \"good\"", "parallel { tensor: 2 }", "set parallel.tensor: 1"},
+      {"name: \"good\"", "parallel { tensor: 2 }", "start 2 ranks"},
       {"name: \"good\"", "evaluation { every_steps: 5 }",
        "needs "
        "data.validation"},

@@ -33,6 +33,7 @@ const std::map<std::string, int64_t>& AdvertisedParameters() {
       {"cogformer_1b", 1'364'297'728},   {"cogformer_3b", 2'914'667'520},
       {"transformer_141m", 141'183'744}, {"transformer_350m", 354'993'152},
       {"transformer_1b", 1'364'297'728}, {"transformer_3b", 2'914'667'520},
+      {"tiny_64ranks", 697'920},
   };
   return *parameters;
 }
@@ -67,14 +68,18 @@ TEST(ConfigsTest, EveryFileIsListedHere) {
   EXPECT_EQ(found, listed);
 }
 
-TEST(ConfigsTest, AreValidOnOneTwoAndFourRanks) {
+TEST(ConfigsTest, AreValidForOneTwoAndFourReplicas) {
   for (const auto& [name, parameters] : AdvertisedParameters()) {
-    // The benchmark's 8 sequences are one micro-batch, for one rank.
-    for (const int64_t ranks : {1, 2, 4}) {
-      if (name == "bench_h512" && ranks > 1) continue;
-      if (name == "quickstart" && ranks > 2) continue;
-      const absl::Status status = ValidateConfig(
-          Load(name), {.world_size = ranks, .check_files = false});
+    // The benchmark's 8 sequences are one micro-batch, for one replica.
+    const RunConfig config = Load(name);
+    const ParallelConfig& parallel = config.parallel();
+    for (const int64_t replicas : {1, 2, 4}) {
+      if (name == "bench_h512" && replicas > 1) continue;
+      if (name == "quickstart" && replicas > 2) continue;
+      const int64_t ranks = replicas * parallel.tensor() * parallel.pipeline() *
+                            parallel.context();
+      const absl::Status status =
+          ValidateConfig(config, {.world_size = ranks, .check_files = false});
       EXPECT_TRUE(status.ok()) << name << ", " << ranks << ": " << status;
     }
   }

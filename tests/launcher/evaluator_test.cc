@@ -47,11 +47,15 @@ class EvaluatorTest : public ::testing::Test {
       auto evaluator = Evaluator::Open(config, sources, context);
       ASSERT_TRUE(evaluator.ok()) << evaluator.status();
       auto runner =
-          ModelRunner::Create(config, ParamStore::Use::kInference,
-                              *context.device, *context.streams.compute);
+          ModelRunner::Create(config, ParamStore::Use::kInference, context);
       ASSERT_TRUE(runner.ok()) << runner.status();
       InitializeParameters((*runner)->params(), *context.streams.compute, 1);
-      const auto result = evaluator->Run(**runner, context, max_batches);
+      UnitHooks no_hooks;
+      const auto evaluate = [&](ModelRunner::LoadMicroBatch load) {
+        return (*runner)->Evaluate(load, no_hooks);
+      };
+      const auto result =
+          evaluator->Run(**runner, evaluate, context, max_batches);
       ASSERT_TRUE(result.ok()) << result.status();
       results[context.rank()] = *result;
     });

@@ -8,10 +8,9 @@
 
 #include "gtest/gtest.h"
 #include "launcher/config.h"
+#include "launcher/training_step.h"
 #include "models/init.h"
-#include "parallel/optimizer.h"
-#include "runtime/cpu/cpu_device.h"
-#include "runtime/cpu/cpu_stream.h"
+#include "tests/testing/rank_threads.h"
 
 namespace cogdist {
 namespace {
@@ -46,7 +45,7 @@ Batch RampBatch(const RunConfig& config) {
   return batch;
 }
 
-class PlanTest : public testing::TestWithParam<
+class PlanTest : public ::testing::TestWithParam<
                      std::tuple<Precision, ActivationCheckpointing, bool>> {};
 
 TEST_P(PlanTest, PlannedBytesAreTheMeasuredPeak) {
@@ -55,38 +54,33 @@ TEST_P(PlanTest, PlannedBytesAreTheMeasuredPeak) {
   config.set_precision(precision);
   config.set_activation_checkpointing(checkpointing);
   config.mutable_data()->set_document_mask(document_mask);
+  config.mutable_data()->add_validation();
 
-  CpuDevice device;
-  CpuStream stream(device);
-  auto runner =
-      ModelRunner::Create(config, ParamStore::Use::kTraining, device, stream);
-  ASSERT_TRUE(runner.ok()) << runner.status();
-  InitializeParameters((*runner)->params(), stream, 1);
-  auto optimizer = Optimizer::Create({.config = config.optimizer(),
-                                      .params = (*runner)->params(),
-                                      .device = device});
-  ASSERT_TRUE(optimizer.ok());
-  const int64_t before_step = device.memory().peak_bytes;
-
-  const Batch batch = RampBatch(config);
-  UnitHooks no_hooks;
-  (*runner)->Train(batch, 0.01f, no_hooks);
-  (*runner)->TakeLossSum();
-  const double squares = optimizer->LocalNorm(stream).squares.Value();
-  optimizer->Update(stream, {.lr = 1e-3, .grad_norm = std::sqrt(squares)});
-  (*runner)->Evaluate(batch);
-  stream.Synchronize();
-
-  // A step allocates nothing, and the plan said how much there would be.
-  EXPECT_EQ(device.memory().peak_bytes, before_step);
-  const double planned = static_cast<double>((*runner)->plan().total());
-  EXPECT_NEAR(device.memory().peak_bytes / planned, 1, 0.05);
+  testing::RunRankContexts(1, [&](RankContext& context) {
+    auto step = TrainingStep::Create(config, context);
+    ASSERT_TRUE(step.ok()) << step.status();
+    InitializeParameters((*step)->runner().params(), *context.streams.compute,
+                         1);
+    const auto load = [&](int64_t, Batch& batch) {
+      batch = RampBatch(config);
+      return absl::OkStatus();
+    };
+    const int64_t before_step = context.device->memory().peak_bytes;
+    ASSERT_TRUE((*step)->Run(1, load, false).ok());
+    ASSERT_TRUE((*step)->Evaluate(load).ok());
+    // A step allocates nothing, and the plan said how much there would be.
+    const int64_t peak = context.device->memory().peak_bytes;
+    EXPECT_EQ(peak, before_step);
+    const double planned = (*step)->plan().memory.total();
+    EXPECT_NEAR(peak / planned, 1, 0.05);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Modes, PlanTest,
-    testing::Combine(testing::Values(FP32, BF16),
-                     testing::Values(NONE, SELECTIVE, FULL), testing::Bool()),
+    ::testing::Combine(::testing::Values(FP32, BF16),
+                       ::testing::Values(NONE, SELECTIVE, FULL),
+                       ::testing::Bool()),
     [](const auto& info) {
       return Precision_Name(std::get<0>(info.param)) + "_" +
              ActivationCheckpointing_Name(std::get<1>(info.param)) +
@@ -99,9 +93,9 @@ TEST(PlanTest, RecomputationTakesLessMemory) {
   std::vector<int64_t> activations;
   for (const auto mode : {NONE, SELECTIVE, FULL}) {
     config.set_activation_checkpointing(mode);
-    const auto plan = ModelRunner::Plan(config, ParamStore::Use::kTraining);
+    const auto plan = TrainingStep::Plan(config, Mesh(), 0);
     ASSERT_TRUE(plan.ok());
-    activations.push_back(plan->activations);
+    activations.push_back(plan->memory.activations);
   }
   EXPECT_LT(activations[1], 0.8 * activations[0]);
   EXPECT_LT(activations[2], 0.6 * activations[1]);
@@ -114,29 +108,52 @@ TEST(PlanTest, MemoryIsLinearInTheSequenceLength) {
   const auto bytes = [&](int64_t seq) {
     config.mutable_model()->mutable_cogformer()->set_max_seq_len(seq);
     config.mutable_data()->set_seq_len(seq);
-    const auto plan = ModelRunner::Plan(config, ParamStore::Use::kTraining);
+    const auto plan = TrainingStep::Plan(config, Mesh(), 0);
     COG_CHECK_OK(plan.status());
-    return static_cast<double>(plan->activations + plan->workspace);
+    return static_cast<double>(plan->memory.activations +
+                               plan->memory.workspace);
   };
   EXPECT_LT(bytes(32768) / bytes(4096), 8.1);
 }
 
 TEST(ModelRunnerTest, EvaluationGivesTheTrainingLoss) {
   const RunConfig config = SmallConfig();
-  CpuDevice device;
-  CpuStream stream(device);
-  auto runner =
-      ModelRunner::Create(config, ParamStore::Use::kTraining, device, stream);
-  ASSERT_TRUE(runner.ok());
-  InitializeParameters((*runner)->params(), stream, 1);
-  const Batch batch = RampBatch(config);
-  UnitHooks no_hooks;
-  (*runner)->Train(batch, 0.01f, no_hooks);
-  const double training = (*runner)->TakeLossSum();
-  (*runner)->Evaluate(batch);
-  EXPECT_EQ((*runner)->TakeLossSum(), training);
-  EXPECT_EQ((*runner)->TakeLossSum(), 0);
-  EXPECT_NEAR(training / batch.num_targets, std::log(512), 0.1);
+  testing::RunRankContexts(1, [&](RankContext& context) {
+    auto created =
+        ModelRunner::Create(config, ParamStore::Use::kTraining, context);
+    ASSERT_TRUE(created.ok()) << created.status();
+    ModelRunner& runner = **created;
+    InitializeParameters(runner.params(), *context.streams.compute, 1);
+    const auto load = [&](int64_t, Batch& batch) {
+      batch = RampBatch(config);
+      return absl::OkStatus();
+    };
+    UnitHooks no_hooks;
+    ASSERT_TRUE(runner.Train(load, 0.01f, no_hooks).ok());
+    const ModelRunner::Loss training = runner.TakeLoss();
+    ASSERT_TRUE(runner.Evaluate(load, no_hooks).ok());
+    EXPECT_EQ(runner.TakeLoss().sum.Value(), training.sum.Value());
+    EXPECT_EQ(runner.TakeLoss().sum.Value(), 0);
+    EXPECT_EQ(training.targets, 4 * 48);
+    EXPECT_NEAR(training.sum.Value() / training.targets, std::log(512), 0.1);
+  });
+}
+
+TEST(ModelRunnerTest, AnErrorOfTheLoaderComesBackAfterThePasses) {
+  const RunConfig config = SmallConfig();
+  testing::RunRankContexts(1, [&](RankContext& context) {
+    auto runner =
+        ModelRunner::Create(config, ParamStore::Use::kTraining, context);
+    ASSERT_TRUE(runner.ok()) << runner.status();
+    int64_t loads = 0;
+    const auto load = [&](int64_t index, Batch&) {
+      ++loads;
+      return index == 0 ? absl::OutOfRangeError("token 7") : absl::OkStatus();
+    };
+    UnitHooks no_hooks;
+    EXPECT_EQ((*runner)->Train(load, 1, no_hooks).message(), "token 7");
+    EXPECT_EQ(loads, 2);
+  });
 }
 
 }  // namespace

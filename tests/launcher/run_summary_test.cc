@@ -20,7 +20,8 @@ StartSummary Start() {
           .data_parallel = 2,
           .seq_len = 256,
           .train_steps = 1000,
-          .memory = {{"weights", 20 << 20}, {"gradients", 20 << 20}},
+          .memory = {{{"weights", 20 << 20}, {"gradients", 20 << 20}}},
+          .traffic = {{{"data", 10 << 20}, {"tensor", 0}}},
           .run_dir = "runs/quickstart"};
 }
 
@@ -36,7 +37,17 @@ TEST(RunSummaryTest, Start) {
       "  steps:         1000, 4.10M tokens in all\n"
       "  memory:        40.0 MiB a rank: weights 20.0 MiB, gradients 20.0 "
       "MiB\n"
+      "  traffic:       10.0 MiB a rank and step: data 10.0 MiB\n"
       "  run directory: runs/quickstart\n");
+}
+
+TEST(RunSummaryTest, ALineForEachPipelineStage) {
+  StartSummary summary = Start();
+  summary.memory = {{{"weights", 1 << 20}}, {{"weights", 2 << 20}}};
+  EXPECT_THAT(FormatStart(summary),
+              HasSubstr("  memory 0:      1.00 MiB a rank: weights 1.00 MiB\n"
+                        "  memory 1:      2.00 MiB a rank: weights 2.00 "
+                        "MiB\n"));
 }
 
 TEST(RunSummaryTest, StartWhereARunGoesOnWithoutAPlan) {

@@ -183,19 +183,69 @@ TEST(ValidateTest, DataFaults) {
       HasSubstr("data.document_mask: true needs data.eos_token_id"));
 }
 
+TEST(ValidateTest, LayoutsNameTheNearestDegree) {
+  ExpectFaults({
+      {{"parallel.tensor=3"},
+       "3 ranks cannot share num_heads 4 evenly; use 2 "
+       "or 4",
+       3},
+      {{"parallel.tensor=4", "model.cogformer.num_heads=12",
+        "model.cogformer.head_dim=8", "model.cogformer.num_kv_heads=6"},
+       "cannot share num_kv_heads 6 evenly, nor hold one each; use 3 or 6",
+       4},
+      {{"parallel.tensor=4", "model.cogformer.ffn_size=2"},
+       "is more than ffn_size or vocab_size, 2; use 2",
+       4},
+      {{"parallel.virtual_pipeline=2"}, "take a pipeline of several ranks"},
+      {{"parallel.pipeline=8"},
+       "8 chunks, more than num_layers 4; use 4 or "
+       "less",
+       8},
+      {{"parallel.pipeline=2", "parallel.virtual_pipeline=3"},
+       "6 chunks, more than num_layers 4; use 1 or less",
+       2},
+      {{"parallel.pipeline=2", "parallel.layers_per_stage.0=4"},
+       "lists 1 stages; there are pipeline * virtual_pipeline = 2",
+       2},
+      {{"parallel.pipeline=2", "parallel.layers_per_stage.0=4",
+        "parallel.layers_per_stage.1=0"},
+       "sums to 4; every stage has at least one layer",
+       2},
+      {{"parallel.context=3"},
+       "which 6 does not divide; set data.seq_len: 12 "
+       "or 18",
+       3},
+      {{"deterministic=LAYOUT_INVARIANT", "batch.global_batch_size=12",
+        "batch.micro_batch_size=1"},
+       "in 4 lanes",
+       6},
+      {{"deterministic=LAYOUT_INVARIANT", "parallel.context=6",
+        "data.seq_len=12"},
+       "parallel.context: 6 is not a power of two",
+       6},
+  });
+}
+
+TEST(ValidateTest, AcceptsEveryKindOfParallelism) {
+  const std::vector<std::string> all = {"parallel.tensor=2",
+                                        "parallel.pipeline=2",
+                                        "parallel.context=2",
+                                        "parallel.zero_stage=3",
+                                        "parallel.sequence_parallel=true",
+                                        "parallel.virtual_pipeline=2"};
+  EXPECT_EQ(FaultsOf(all, 16), "");
+  EXPECT_EQ(
+      FaultsOf({"parallel.tensor=4", "model.cogformer.num_kv_heads=2"}, 4), "");
+  EXPECT_EQ(FaultsOf({"parallel.pipeline=2", "parallel.layers_per_stage.0=1",
+                      "parallel.layers_per_stage.1=3"},
+                     2),
+            "");
+  // One sequence a pass, whatever micro_batch_size says.
+  EXPECT_EQ(FaultsOf({"deterministic=LAYOUT_INVARIANT"}, 8), "");
+}
+
 TEST(ValidateTest, WhatIsNotBuiltYetSaysSo) {
   ExpectFaults({
-      {{"parallel.tensor=2"},
-       "parallel.tensor: 2: tensor parallelism is not "
-       "built yet; set parallel.tensor: 1",
-       2},
-      {{"parallel.pipeline=2"}, "set parallel.pipeline: 1", 2},
-      {{"parallel.context=2"}, "set parallel.context: 1", 2},
-      {{"parallel.zero_stage=1"}, "set parallel.zero_stage: 0"},
-      {{"parallel.sequence_parallel=true"}, "set parallel.sequence_parallel"},
-      {{"parallel.virtual_pipeline=2"}, "set parallel.virtual_pipeline: 1"},
-      {{"parallel.layers_per_stage.0=4"}, "--set parallel.layers_per_stage=[]"},
-      {{"deterministic=LAYOUT_INVARIANT"}, "set deterministic: RUN_TO_RUN"},
       {{"device=CUDA"},
        "device: CUDA: training on GPUs is not built yet; set "
        "device: CPU"},

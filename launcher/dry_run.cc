@@ -1,0 +1,99 @@
+#include "launcher/dry_run.h"
+
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "launcher/human_format.h"
+#include "launcher/memory_check.h"
+#include "launcher/run_description.h"
+#include "launcher/run_summary.h"
+#include "launcher/training_step.h"
+#include "launcher/validate.h"
+#include "runtime/check.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+static_assert(std::is_trivially_copyable_v<StepPlan>);
+
+// Every rank's plan, by rank.
+std::vector<StepPlan> GatherPlans(const StepPlan& mine, Communicator& world) {
+  const absl::string_view bytes(reinterpret_cast<const char*>(&mine),
+                                sizeof(mine));
+  std::vector<StepPlan> plans;
+  for (const std::string& other : world.AllGatherStrings(bytes)) {
+    COG_CHECK_EQ(other.size(), sizeof(StepPlan));
+    std::memcpy(&plans.emplace_back(), other.data(), sizeof(StepPlan));
+  }
+  return plans;
+}
+
+// Of each stage the rank that needs the most memory. `plans` by rank.
+std::vector<StepPlan> LargestByStage(const std::vector<StepPlan>& plans,
+                                     const Mesh& mesh) {
+  std::vector<StepPlan> largest(mesh.size(MeshAxis::kPipeline));
+  for (size_t rank = 0; rank < plans.size(); ++rank) {
+    StepPlan& stage =
+        largest[mesh.Index(MeshAxis::kPipeline, static_cast<int>(rank))];
+    if (plans[rank].memory.total() > stage.memory.total()) stage = plans[rank];
+  }
+  return largest;
+}
+
+void PrintPlans(const RunConfig& config, const RunLayout& layout,
+                const std::vector<StepPlan>& plans, std::ostream& out) {
+  out << FormatStart(DescribeRun(config, layout, plans));
+  const absl::Status files = ValidateFiles(config);
+  if (!files.ok()) {
+    out << "cogdist: warning: a run would fail, " << files.message() << "\n";
+  }
+  out << std::flush;
+}
+
+}  // namespace
+
+absl::Status DryRun(const RunConfig& config, const RankContext& context,
+                    std::ostream& out) {
+  COG_ASSIGN_OR_RETURN(
+      const StepPlan mine,
+      TrainingStep::Plan(config, context.mesh, context.rank()));
+  const std::vector<StepPlan> plans = GatherPlans(mine, *context.groups.world);
+  if (context.rank() != 0) return absl::OkStatus();
+  PrintPlans(config,
+             {.mesh = context.mesh, .threads = context.placement.num_threads},
+             LargestByStage(plans, context.mesh), out);
+  // The plan may be one for other machines: no error.
+  const absl::Status fits =
+      CheckMemory(config, context.placement, AvailableMemoryBytes());
+  if (!fits.ok()) out << "cogdist: warning: " << fits.message() << std::endl;
+  return absl::OkStatus();
+}
+
+absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
+                       std::ostream& out) {
+  COG_ASSIGN_OR_RETURN(const Mesh mesh, Mesh::Create(static_cast<int>(ranks),
+                                                     config.parallel()));
+  std::vector<StepPlan> plans;
+  for (int stage = 0; stage < mesh.size(MeshAxis::kPipeline); ++stage) {
+    const int rank = mesh.RankOf({0, 0, 0, stage});
+    COG_ASSIGN_OR_RETURN(plans.emplace_back(),
+                         TrainingStep::Plan(config, mesh, rank));
+  }
+  PrintPlans(config, {.mesh = mesh}, plans, out);
+  for (const StepPlan& plan : plans) {
+    const int64_t available = AvailableMemoryBytes();
+    if (plan.memory.total() <= available) continue;
+    out << "cogdist: warning: a rank needs " << FormatBytes(plan.memory.total())
+        << " of memory, and this machine "
+        << "has " << FormatBytes(available) << " left" << std::endl;
+    break;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cogdist
