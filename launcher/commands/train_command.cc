@@ -82,10 +82,9 @@ absl::Status Check(const TrainOptions& options, const Placement& placement) {
         absl::StrCat("COGDIST_FAULT: no rank ", *options.fault.rank(),
                      " in a job of ", placement.world_size, " ranks"));
   }
-  const int64_t ranks =
-      options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
   COG_RETURN_IF_ERROR(ValidateConfig(
-      options.config, {.world_size = ranks, .check_files = !options.dry_run}));
+      options.config,
+      {.world_size = placement.world_size, .check_files = !options.dry_run}));
   if (options.dry_run) return absl::OkStatus();
   COG_RETURN_IF_ERROR(
       CheckMemory(options.config, placement, AvailableMemoryBytes()));
@@ -226,11 +225,7 @@ absl::StatusOr<ExitCode> Train(const TrainOptions& options,
 absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
                                    RankContext& context) {
   if (options.dry_run) {
-    COG_RETURN_IF_ERROR(
-        options.planned_ranks == 0 ? DryRun(options.config, context, std::cout)
-        : context.rank() == 0
-            ? DryRunFor(options.config, options.planned_ranks, std::cout)
-            : absl::OkStatus());
+    COG_RETURN_IF_ERROR(DryRun(options.config, context, std::cout));
     return ExitCode::kDone;
   }
   const StopRequest stop(options.config.time_limit_seconds());
@@ -244,8 +239,19 @@ absl::StatusOr<ExitCode> TrainRank(const TrainOptions& options,
   return Train(options, context, **trainer, stop);
 }
 
+// --dry_run --ranks: this process imagines the job, and is no rank of one.
+absl::StatusOr<ExitCode> PlanOtherJob(const TrainOptions& options) {
+  COG_RETURN_IF_ERROR(ValidateConfig(
+      options.config,
+      {.world_size = options.planned_ranks, .check_files = false}));
+  COG_RETURN_IF_ERROR(
+      DryRunFor(options.config, options.planned_ranks, std::cout));
+  return ExitCode::kDone;
+}
+
 absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const TrainOptions options, ReadOptions(command));
+  if (options.planned_ranks > 0) return PlanOtherJob(options);
   return RunAsRank(
       options.config, Describe(options),
       [&](const Placement& placement) { return Check(options, placement); },
@@ -275,11 +281,12 @@ Command TrainCommand() {
                .repeatable = true},
               {.name = "dry_run",
                .value = "",
-               .help = "Check the configuration, print the plan, train "
-                       "nothing."},
+               .help = "Check the configuration, print memory and traffic of a "
+                       "rank of each pipeline stage, train nothing."},
               {.name = "ranks",
                .value = "N",
-               .help = "With --dry_run: plan N ranks from one process."},
+               .help = "With --dry_run: plan a job of N ranks; started "
+                       "without mpirun."},
               {.name = "steps",
                .value = "N",
                .help = "Train N more steps, then end as if done."},
@@ -291,7 +298,9 @@ Command TrainCommand() {
           "docs/configuration.md explains the configuration, field by "
           "field; configs/ has\nexamples. The run directory gets "
           "config.pbtxt, the configuration with every\ndefault filled "
-          "in.\n\ndocs/failures.md explains what happens when a rank dies or "
+          "in.\n\ndocs/parallelism.md explains how ranks share the work, and "
+          "docs/determinism.md\nwhich runs give the same bits. "
+          "docs/failures.md explains what happens when a rank dies or "
           "hangs. For tests,\nCOGDIST_FAULT=POINT:STEP:RANK:ACTION (e.g. "
           "collective:3:1:kill) makes one fail.",
       .run = RunTrain,

@@ -232,6 +232,21 @@ TEST_F(ProgramTest, ADryRunPlansAndWritesNothing) {
   EXPECT_FALSE(Exists("run"));
 }
 
+// The one process that plans them could not hold the layout itself.
+TEST_F(ProgramTest, ADryRunPlansRanksThatShareAModel) {
+  const std::string layout =
+      "config.pbtxt --dry_run --set parallel.tensor=2 "
+      "--set parallel.pipeline=2 --ranks ";
+  const ProcessResult run = Run(layout + "8");
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("8 ranks: data 2, tensor 2, pipeline 2"));
+  EXPECT_THAT(run.output, HasSubstr("memory 1:"));
+  EXPECT_THAT(run.output, HasSubstr("traffic 1:"));
+  const ProcessResult refused = Run(layout + "6");
+  EXPECT_EQ(refused.exit_code, 2) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("start 4 or 8 ranks"));
+}
+
 TEST_F(ProgramTest, TheLastOfSomeStepsIsWrittenAndEvaluated) {
   const std::string run = "config.pbtxt --set logging.log_every_steps=7 ";
   const ProcessResult ended = Run(run + "--steps 3");
