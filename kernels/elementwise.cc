@@ -13,9 +13,4 @@ void Add(Stream& stream, const AddArgs& args) {
   Route(stream, args, cpu::Add);
 }
 
-void Scale(Stream& stream, const ScaleArgs& args) {
-  COG_CHECK(args.x.IsContiguous());
-  Route(stream, args, cpu::Scale);
-}
-
 }  // namespace cogdist

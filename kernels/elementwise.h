@@ -1,4 +1,4 @@
-// The few element-wise operations that no other kernel has absorbed.
+// The one element-wise operation that no other kernel has absorbed.
 
 #ifndef COGDIST_KERNELS_ELEMENTWISE_H_
 #define COGDIST_KERNELS_ELEMENTWISE_H_
@@ -14,13 +14,6 @@ struct AddArgs {
   TensorView x;
 };
 void Add(Stream& stream, const AddArgs& args);
-
-// x *= factor. Contiguous.
-struct ScaleArgs {
-  TensorView x;
-  float factor = 1;
-};
-void Scale(Stream& stream, const ScaleArgs& args);
 
 }  // namespace cogdist
 

@@ -5,23 +5,11 @@
 #include "kernels/route.h"
 
 namespace cogdist {
-namespace {
 
-void CheckArgs(const ReduceArgs& args) {
+void Sum(Stream& stream, const SumArgs& args) {
   COG_CHECK_TENSOR(args.out, DType::kFloat64, {1});
   COG_CHECK_TENSOR(args.x, DType::kFloat32, {args.x.num_elements()});
-}
-
-}  // namespace
-
-void Sum(Stream& stream, const ReduceArgs& args) {
-  CheckArgs(args);
-  Route(stream, args, cpu::Sum, cpu::ReduceWorkspaceBytes);
-}
-
-void SumOfSquares(Stream& stream, const ReduceArgs& args) {
-  CheckArgs(args);
-  Route(stream, args, cpu::SumOfSquares, cpu::ReduceWorkspaceBytes);
+  Route(stream, args, cpu::Sum, cpu::SumWorkspaceBytes);
 }
 
 void ChunkSumsOfSquares(Stream& stream, const ChunkSumsOfSquaresArgs& args) {

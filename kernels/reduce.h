@@ -1,6 +1,6 @@
-// Sums in float64 and in an order that does not depend on the thread count:
-// fixed chunks of 4096 elements, each in order, and, where one number is asked
-// for, the chunks' sums in a fixed pairwise tree.
+// Sums in float64 and in an order that does not depend on the number of
+// threads: fixed chunks of 4096 elements, each in order, and, where one number
+// is asked for, the chunks' sums in a fixed pairwise tree.
 
 #ifndef COGDIST_KERNELS_REDUCE_H_
 #define COGDIST_KERNELS_REDUCE_H_
@@ -16,13 +16,13 @@ inline constexpr int64_t NumReduceChunks(int64_t elements) {
   return (elements + kReduceChunk - 1) / kReduceChunk;
 }
 
-struct ReduceArgs {
-  TensorView out;  // [1] float64: overwritten, or added to if accumulate
+// out = the sum of x, or out += it.
+struct SumArgs {
+  TensorView out;  // [1] float64
   TensorView x;    // [n] float32
   bool accumulate = false;
 };
-void Sum(Stream& stream, const ReduceArgs& args);
-void SumOfSquares(Stream& stream, const ReduceArgs& args);
+void Sum(Stream& stream, const SumArgs& args);
 
 // out[i] = sum of the squares of chunk i of x. The numbers of a tensor that is
 // cut at chunk borders are those of the whole, so that ranks that hold parts of

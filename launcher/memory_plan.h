@@ -26,11 +26,12 @@ struct MemoryPlan {
 // Bytes that one rank gives to sends in one training step, by what they are
 // for. docs/parallelism.md has the formulas.
 struct CommunicationPlan {
-  int64_t tensor = 0;
-  int64_t context = 0;
+  int64_t tensor = 0;   // activations, and gradients of norms' gains
+  int64_t context = 0;  // keys, values and their gradients
   int64_t pipeline = 0;
   int64_t data = 0;    // gradients and weights, over data x context
-  int64_t shared = 0;  // gradients of tensors that several ranks hold whole
+  int64_t shared = 0;  // gradients of key/value heads and tied tables that
+                       // several ranks hold
 
   int64_t total() const { return tensor + context + pipeline + data + shared; }
 };

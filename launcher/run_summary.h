@@ -10,9 +10,9 @@
 
 namespace cogdist {
 
-// Device memory of one rank for one purpose.
+// Bytes of one rank for one purpose: of memory, or sent in a step.
 struct ByteCount {
-  std::string kind;  // e.g. "weights", "activations"
+  std::string kind;  // e.g. "weights", "pipeline"
   int64_t bytes = 0;
 };
 

@@ -39,8 +39,8 @@ class TrainingStep {
     std::string culprit;
     bool stop_requested = false;  // on any rank
     double seconds = 0;           // wall time on this rank
-    // Share of the replicas' traffic that the computation hid; none where there
-    // is nothing to send.
+    // Share of the time of the replicas' traffic in which this rank computed;
+    // none where there is nothing to send.
     std::optional<double> hidden_communication;
   };
 

@@ -57,17 +57,11 @@ class DataParallel : public UnitHooks {
   // gathering before it.
   const Stats& stats() const { return stats_; }
 
-  // How long the traffic of the last step takes with no computation beside it.
-  // Collective over the replicas, between steps; gradients are lost.
-  double SecondsAlone();
-
  private:
   RankContext& context_;
-  ParamStore& params_;
   TrafficTimer timer_;
   GradSync gradients_;
   WeightSync weights_;
-  int micro_batches_ = 1;
   int64_t bytes_before_ = 0;
   Stats stats_;
 };

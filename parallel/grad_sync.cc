@@ -27,7 +27,7 @@ int GradientLanes(int64_t global_batch_size) {
   return lanes;
 }
 
-GradSync::GradSync(const Args& args)
+GradSync::GradSync(const ReplicaSyncArgs& args)
     : args_(args),
       params_(args.params),
       order_(OrderFor(args.params, args.replicas)),
@@ -168,13 +168,6 @@ void GradSync::SumTied() {
     Add(args_.compute, {.y = sum, .x = copy});
     Copy(args_.compute, copy, sum);
   }
-}
-
-void GradSync::SendForTiming(ParamStore::UnitId unit) {
-  UnitSlots& slots = params_.gradient_slots();
-  if (slots) slots.Take(unit);
-  Send(unit);
-  if (slots) slots.Return(unit);
 }
 
 }  // namespace cogdist

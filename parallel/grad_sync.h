@@ -19,9 +19,9 @@
 
 #include <vector>
 
-#include "parallel/communicator.h"
 #include "parallel/param_store.h"
-#include "parallel/traffic_timer.h"
+#include "parallel/reduction.h"
+#include "parallel/replica_sync.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
@@ -33,18 +33,8 @@ int GradientLanes(int64_t global_batch_size);
 // One per rank; used by its thread.
 class GradSync {
  public:
-  struct Args {
-    ParamStore& params;
-    Communicator& replicas;  // ranks with the same parameters
-    Stream& compute;         // where gradients are written and read
-    Stream& communication;
-    TrafficTimer& timer;
-    // false: nothing is sent beside the computation, for comparison.
-    bool overlap = true;
-  };
-  // What it refers to outlives it. All ranks of a group see units end in the
-  // same order.
-  explicit GradSync(const Args& args);
+  // All ranks of a group see units end in the same order.
+  explicit GradSync(const ReplicaSyncArgs& args);
 
   // Every unit will see so many backward passes, each in Begin() and End().
   void BeginStep(int micro_batches);
@@ -57,9 +47,6 @@ class GradSync {
   // (NamedTensor::Copies) and tied tensors. Then ParamStore::gradients() holds
   // the sums of what this rank owns.
   void Finish();
-
-  // Enqueues what a unit sends at a time, on whatever is in memory: for timing.
-  void SendForTiming(ParamStore::UnitId unit);
 
  private:
   // A slot whose sums are on their way to the owned parts.
@@ -79,7 +66,7 @@ class GradSync {
   void SumCopies();
   void SumTied();
 
-  const Args args_;
+  const ReplicaSyncArgs args_;
   ParamStore& params_;
   const SumOrder order_;
   int micro_batches_ = 1;

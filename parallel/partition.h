@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "runtime/tensor.h"
 
 namespace cogdist {
 
@@ -37,12 +36,6 @@ inline std::vector<int64_t> EvenBorders(int64_t elements, int parts) {
 
 inline ElementRange PartOf(absl::Span<const int64_t> borders, int index) {
   return {borders[index], borders[index + 1] - borders[index]};
-}
-
-// A contiguous tensor's part as a flat view.
-inline TensorView EvenPart(const TensorView& x, int parts, int index) {
-  const ElementRange range = EvenPart(x.num_elements(), parts, index);
-  return x.Reshape({x.num_elements()}).Slice(0, range.begin, range.count);
 }
 
 }  // namespace cogdist

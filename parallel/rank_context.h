@@ -29,10 +29,10 @@ struct Placement {
 // The groups that this rank belongs to. A group of one costs nothing.
 struct Communicators {
   std::unique_ptr<Communicator> world;
-  std::unique_ptr<Communicator> tensor;
-  std::unique_ptr<Communicator> context;
-  std::unique_ptr<Communicator> data;
-  std::unique_ptr<Communicator> pipeline;
+  std::unique_ptr<Communicator> tensor;    // share the matrices of every layer
+  std::unique_ptr<Communicator> context;   // share every sequence
+  std::unique_ptr<Communicator> data;      // share the sequences of a step
+  std::unique_ptr<Communicator> pipeline;  // share the layers, by depth
   // Data x context: holders of the same parameters, who sum their gradients.
   std::unique_ptr<Communicator> replicas;
 };

@@ -7,7 +7,7 @@
 
 namespace cogdist {
 
-WeightSync::WeightSync(const Args& args)
+WeightSync::WeightSync(const ReplicaSyncArgs& args)
     : args_(args),
       params_(args.params),
       gathered_(params_.num_units()),
@@ -91,14 +91,6 @@ void WeightSync::Updated() {
 void WeightSync::WaitAll() {
   if (params_.weight_slots()) return;
   for (const Event& event : gathered_) args_.timer.Wait(event);
-}
-
-void WeightSync::SendForTiming(ParamStore::UnitId unit) {
-  if (params_.zero_stage() == 0) return;
-  const bool slots = static_cast<bool>(params_.weight_slots());
-  if (slots) TakeSlot(unit);
-  Gather(unit);
-  if (slots) params_.weight_slots().Return(unit);
 }
 
 }  // namespace cogdist

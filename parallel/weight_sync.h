@@ -7,9 +7,8 @@
 
 #include <vector>
 
-#include "parallel/communicator.h"
 #include "parallel/param_store.h"
-#include "parallel/traffic_timer.h"
+#include "parallel/replica_sync.h"
 #include "parallel/unit_order.h"
 #include "runtime/stream.h"
 
@@ -18,18 +17,8 @@ namespace cogdist {
 // One per rank; used by its thread. At stage 0 it does nothing.
 class WeightSync {
  public:
-  struct Args {
-    ParamStore& params;
-    Communicator& replicas;  // ranks with the same parameters
-    Stream& compute;         // where weights are read and updated
-    Stream& communication;
-    TrafficTimer& timer;
-    // false: nothing is sent beside the computation, for comparison.
-    bool overlap = true;
-  };
-  // What it refers to outlives it. All ranks of a group use units in the same
-  // order.
-  explicit WeightSync(const Args& args);
+  // All ranks of a group use units in the same order.
+  explicit WeightSync(const ReplicaSyncArgs& args);
 
   // Uses that follow are a training step, or an evaluation: what they use next
   // is foreseen from the last one.
@@ -47,9 +36,6 @@ class WeightSync {
   // Weights of all units are there, at stages 0 to 2.
   void WaitAll();
 
-  // Enqueues the gathering of a unit as one use or update does it, for timing.
-  void SendForTiming(ParamStore::UnitId unit);
-
  private:
   // Gives the unit a slot with the owned parts in it, and gathers it.
   void Fetch(ParamStore::UnitId unit);
@@ -57,7 +43,7 @@ class WeightSync {
   void TakeSlot(ParamStore::UnitId unit);
   void Gather(ParamStore::UnitId unit);
 
-  const Args args_;
+  const ReplicaSyncArgs args_;
   ParamStore& params_;
   std::vector<Event> gathered_;  // by unit
   std::vector<int> uses_;        // by unit: Begin() without End()

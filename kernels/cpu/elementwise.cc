@@ -1,6 +1,5 @@
 #include "kernels/cpu/elementwise.h"
 
-#include "kernels/cpu/parallel_for.h"
 #include "kernels/cpu/strided_for.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -28,26 +27,8 @@ void Add(CpuStream&, const AddArgs& args) {
   DispatchFloat(args.y.dtype, [&]<typename T>(T) { AddTo<T>(args); });
 }
 
-template <typename T>
-void ScaleBy(const ScaleArgs& args) {
-  T* const x = args.x.Data<T>();
-  const Vec factor = Set(args.factor);
-  ParallelChunks(args.x.num_elements(), 2 * sizeof(T),
-                 [&](int64_t begin, int64_t count) {
-                   ForEachVector(count, [&](int64_t i, auto part) {
-                     Store(hn::Mul(Load(x + begin + i, part), factor),
-                           x + begin + i, part);
-                   });
-                 });
-}
-
-void Scale(CpuStream&, const ScaleArgs& args) {
-  DispatchFloat(args.x.dtype, [&]<typename T>(T) { ScaleBy<T>(args); });
-}
-
 }  // namespace
 }  // namespace cogdist::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 COG_DISPATCH(Add);
-COG_DISPATCH(Scale);

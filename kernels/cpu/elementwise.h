@@ -7,7 +7,6 @@
 namespace cogdist::cpu {
 
 void Add(CpuStream& stream, const AddArgs& args);
-void Scale(CpuStream& stream, const ScaleArgs& args);
 
 }  // namespace cogdist::cpu
 

@@ -9,8 +9,6 @@ namespace {
 
 constexpr int64_t kSideBySide = 8;  // chunks
 
-double Square(float x) { return double{x} * double{x}; }
-
 // Sums of the chunks at x, x + kReduceChunk...; all of them are whole.
 template <typename F>
 void SumWholeChunks(const float* x, double* sums, const F& f) {
@@ -58,32 +56,24 @@ double PairwiseTree(double* sums, int64_t count) {
   return sums[0];
 }
 
-template <typename F>
-void Reduce(CpuStream& stream, const ReduceArgs& args, const F& f) {
-  double* const sums = static_cast<double*>(
-      stream.Workspace(ReduceWorkspaceBytes(stream, args)));
-  SumChunks(args.x, sums, f);
+}  // namespace
+
+void Sum(CpuStream& stream, const SumArgs& args) {
+  double* const sums =
+      static_cast<double*>(stream.Workspace(SumWorkspaceBytes(stream, args)));
+  SumChunks(args.x, sums, [](float x) { return double{x}; });
   const double sum = PairwiseTree(sums, NumReduceChunks(args.x.num_elements()));
   double& out = *args.out.Data<double>();
   out = args.accumulate ? out + sum : sum;
 }
 
-}  // namespace
-
-void Sum(CpuStream& stream, const ReduceArgs& args) {
-  Reduce(stream, args, [](float x) { return double{x}; });
-}
-
-void SumOfSquares(CpuStream& stream, const ReduceArgs& args) {
-  Reduce(stream, args, Square);
+int64_t SumWorkspaceBytes(Stream&, const SumArgs& args) {
+  return NumReduceChunks(args.x.num_elements()) * sizeof(double);
 }
 
 void ChunkSumsOfSquares(CpuStream&, const ChunkSumsOfSquaresArgs& args) {
-  SumChunks(args.x, args.out.Data<double>(), Square);
-}
-
-int64_t ReduceWorkspaceBytes(Stream&, const ReduceArgs& args) {
-  return NumReduceChunks(args.x.num_elements()) * sizeof(double);
+  SumChunks(args.x, args.out.Data<double>(),
+            [](float x) { return double{x} * double{x}; });
 }
 
 }  // namespace cogdist::cpu

@@ -9,10 +9,9 @@
 
 namespace cogdist::cpu {
 
-void Sum(CpuStream& stream, const ReduceArgs& args);
-void SumOfSquares(CpuStream& stream, const ReduceArgs& args);
+void Sum(CpuStream& stream, const SumArgs& args);
+int64_t SumWorkspaceBytes(Stream& stream, const SumArgs& args);
 void ChunkSumsOfSquares(CpuStream& stream, const ChunkSumsOfSquaresArgs& args);
-int64_t ReduceWorkspaceBytes(Stream& stream, const ReduceArgs& args);
 
 }  // namespace cogdist::cpu
 

@@ -126,8 +126,7 @@ void Pipeline::Forward(const PipelineAction& action, Stage& stage, Mode mode) {
 void Pipeline::Backward(const PipelineAction& action, Stage& stage) {
   BackwardWork work = {.chunk = action.chunk,
                        .micro_batch = action.micro_batch,
-                       .slot = action.slot,
-                       .last_of_chunk = action.last_of_chunk};
+                       .slot = action.slot};
   if (!shape_.IsLast(rank_, work.chunk)) work.d_output = gradients_->Receive();
   if (!shape_.IsFirst(rank_, work.chunk))
     work.d_input = gradients_->BeginSend();

@@ -84,7 +84,6 @@ std::vector<PipelineAction> TrainingSchedule(const PipelineShape& shape,
     PipelineAction action = forward[i - ahead];
     action.kind = Kind::kBackward;
     action.chunk = shape.chunks - 1 - action.chunk;
-    action.last_of_chunk = action.micro_batch == shape.micro_batches - 1;
     schedule.push_back(action);
   }
   AssignSlots(shape, schedule);

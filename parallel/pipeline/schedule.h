@@ -49,8 +49,6 @@ struct PipelineAction {
   int chunk = 0;
   int micro_batch = 0;
   int slot = 0;  // held from the forward to the backward pass
-  // The last backward pass of this chunk.
-  bool last_of_chunk = false;
 };
 
 // What `rank` does in a training step, in order. Both kinds of passes of a

@@ -36,9 +36,6 @@ struct BackwardWork {
   TensorView d_output;
   // To be written for the chunk before; absent for the model's first.
   TensorView d_input;
-  // No other backward pass of this chunk follows in this step: when the call
-  // has returned, the chunk's gradients are complete.
-  bool last_of_chunk = false;
 };
 
 // All calls enqueue work on the rank's compute stream; of one chunk they come

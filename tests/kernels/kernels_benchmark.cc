@@ -254,11 +254,13 @@ void AddOf(benchmark::State& state, DType dtype) {
 
 void SumOfSquaresOf(benchmark::State& state, DType dtype) {
   Bench bench;
-  double out;
-  const ReduceArgs args = {.out = TensorView::Of(&out, {1}),
-                           .x = bench.Tensor(dtype, {1 << 24})};
-  MemoryBound(state, bench, args.x.bytes(),
-              [&](Stream& stream) { SumOfSquares(stream, args); });
+  const TensorView x = bench.Tensor(dtype, {1 << 24});
+  std::vector<double> sums(NumReduceChunks(x.num_elements()));
+  const int64_t chunks = sums.size();
+  const ChunkSumsOfSquaresArgs args = {
+      .out = TensorView::Of(sums.data(), {chunks}), .x = x};
+  MemoryBound(state, bench, x.bytes(),
+              [&](Stream& stream) { ChunkSumsOfSquares(stream, args); });
 }
 
 void RegisterProducts(DType dtype, const char* prefix,

@@ -137,7 +137,6 @@ TEST(DataParallelTest, SumsStartDuringBackward) {
       EXPECT_GE(stats.exposed_seconds, 0);
       EXPECT_GE(stats.total_seconds, stats.exposed_seconds);
     }
-    EXPECT_GT(data_parallel.SecondsAlone(), 0);
   });
 }
 

@@ -94,7 +94,6 @@ class ToyStage : public Stage {
     EXPECT_EQ(saved.chunk, work.chunk);
     EXPECT_EQ(saved.micro_batch, work.micro_batch);
     saved.used = false;
-    if (work.last_of_chunk) ++chunks_finished;
     Delay();
     const int k = args_.shape.ModelChunk(args_.rank, work.chunk);
     EXPECT_EQ(static_cast<bool>(work.d_output), !IsLast(work.chunk));
@@ -116,7 +115,6 @@ class ToyStage : public Stage {
   }
 
   ToySums sums;  // of this rank's chunks; the loss on the last rank
-  int chunks_finished = 0;
   size_t slots_used() const { return slots_.size(); }
 
  private:
