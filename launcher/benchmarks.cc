@@ -1,7 +1,5 @@
 #include "launcher/benchmarks.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -13,12 +11,8 @@
 #include "kernels/cast.h"
 #include "kernels/cog_attention.h"
 #include "kernels/matmul_peak.h"
-#include "launcher/config.h"
 #include "launcher/human_format.h"
 #include "launcher/peak_flops.h"
-#include "launcher/training_step.h"
-#include "models/cost.h"
-#include "models/init.h"
 #include "runtime/arena.h"
 #include "runtime/clock.h"
 #include "runtime/cpu/cpu_device.h"
@@ -27,12 +21,6 @@
 
 namespace cogdist {
 namespace {
-
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + values.size() / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // Median seconds of a call, over about half a second.
 double MedianSeconds(absl::FunctionRef<void()> call) {
@@ -124,42 +112,13 @@ absl::Status AddAttention(Stream& stream, DType dtype, double peak,
   return absl::OkStatus();
 }
 
-// The run's micro-batch shape filled with random tokens.
-void FillRandom(const RunConfig& config, int64_t index, Batch& batch) {
-  const int64_t vocab = config.model().cogformer().vocab_size();
-  batch.shape = {config.batch().micro_batch_size(), config.data().seq_len()};
-  batch.num_targets = batch.shape.num_elements();
-  batch.inputs.resize(batch.num_targets);
-  batch.targets.resize(batch.num_targets);
-  const Rng rng(index, "bench");
-  for (int64_t i = 0; i < batch.num_targets; ++i) {
-    batch.inputs[i] = static_cast<int32_t>(rng.Below(vocab, 2 * i));
-    batch.targets[i] = static_cast<int32_t>(rng.Below(vocab, 2 * i + 1));
-  }
-}
-
-// The most memory that the process has ever had resident, in bytes.
-int64_t PeakResidentBytes() {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss * int64_t{1024};
-}
-
-std::string StepNotes(double seconds, const TrainingStep::Result& last,
-                      const RankContext& context, const MemoryPlan& plan) {
-  std::string notes = absl::StrFormat("%.4f s a step", seconds);
-  if (last.hidden_communication.has_value()) {
-    absl::StrAppend(&notes, ", ", FormatPercent(*last.hidden_communication),
-                    " of the gradient reduction hidden");
-  }
-  const int64_t peak = context.device->memory().peak_bytes;
-  absl::StrAppend(&notes, ", peak memory ", FormatBytes(peak), " (",
-                  FormatPercent(static_cast<double>(peak) / plan.total()),
-                  " of the plan), resident ", FormatBytes(PeakResidentBytes()));
-  return notes;
-}
-
 }  // namespace
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + values.size() / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkKernels() {
   std::vector<BenchmarkRow> rows;
@@ -204,50 +163,14 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
   return rows;
 }
 
-absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
-    const RunConfig& config, RankContext& context,
-    const StepBenchmarkOptions& options) {
-  COG_ASSIGN_OR_RETURN(
-      const std::unique_ptr<TrainingStep> step,
-      TrainingStep::Create(config, context, {.overlap = options.overlap}));
-  InitializeParameters(step->runner().params(), *context.streams.compute,
-                       config.seed());
-  COG_ASSIGN_OR_RETURN(const double peak, PeakFlops(config, context));
-  constexpr int64_t kWarmUp = 2;
-  std::vector<double> seconds;
-  TrainingStep::Result result;
-  for (int64_t i = 1; i <= kWarmUp + options.steps; ++i) {
-    const auto load = [&](int64_t micro_batch, Batch& batch) {
-      FillRandom(config, micro_batch, batch);
-      return absl::OkStatus();
-    };
-    COG_ASSIGN_OR_RETURN(result, step->Run(i, load, /*stop=*/false));
-    if (i > kWarmUp) seconds.push_back(result.seconds);
-  }
-  const double median = Median(std::move(seconds));
-  const double tokens = static_cast<double>(TokensPerStep(config));
-  const double flops = tokens / median *
-                       TrainingFlopsPerToken(config.model().cogformer(),
-                                             config.data().seq_len());
-  return std::vector<BenchmarkRow>{
-      {.what = absl::StrCat("training step ", config.name(), " ",
-                            Precision_Name(config.precision())),
-       .rate = flops,
-       .unit = "FLOP",
-       .share = flops / peak},
-      {.what = "training step",
-       .rate = tokens / median,
-       .unit = "token",
-       .notes = StepNotes(median, result, context, step->plan().memory)}};
-}
-
 std::string FormatBenchmarks(const std::vector<BenchmarkRow>& rows) {
   std::string text =
       absl::StrFormat("%-46s %14s  %8s\n", "", "per second", "of GEMM");
   for (const BenchmarkRow& row : rows) {
-    absl::StrAppendFormat(
-        &text, "%-46s %8s %5s  %8s  %s\n", row.what, FormatCount(row.rate),
-        row.unit, row.share > 0 ? FormatPercent(row.share) : "", row.notes);
+    absl::StrAppendFormat(&text, "%-46s %8s %5s  %8s  %s\n", row.what,
+                          row.rate > 0 ? FormatCount(row.rate) : "", row.unit,
+                          row.share > 0 ? FormatPercent(row.share) : "",
+                          row.notes);
   }
   return text;
 }

@@ -1,4 +1,5 @@
-// What `cogdist bench` measures on the machine at hand.
+// What `cogdist bench` measures on the machine at hand, and its report; whole
+// training steps are in step_benchmark.h.
 
 #ifndef COGDIST_LAUNCHER_BENCHMARKS_H_
 #define COGDIST_LAUNCHER_BENCHMARKS_H_
@@ -9,14 +10,13 @@
 
 #include "absl/status/statusor.h"
 #include "parallel/rank_context.h"
-#include "proto/run_config.pb.h"
 
 namespace cogdist {
 
 // A line of the report.
 struct BenchmarkRow {
   std::string what;   // e.g. "attention backward bfloat16 d128 T4096"
-  double rate = 0;    // per second, in `unit`
+  double rate = 0;    // per second, in `unit`; 0: does not apply
   std::string unit;   // "FLOP", "byte" or "token"
   double share = 0;   // of the matrix product's rate; 0: does not apply
   std::string notes;  // more numbers, for people
@@ -31,17 +31,8 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkKernels();
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
     RankContext& context);
 
-struct StepBenchmarkOptions {
-  int64_t steps = 10;  // to time, after a warm-up
-  // false: gradients are reduced after the backward pass, for comparison.
-  bool overlap = true;
-};
-
-// The median of whole training steps of `config` (resolved) on random tokens;
-// no data is needed. Collective.
-absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
-    const RunConfig& config, RankContext& context,
-    const StepBenchmarkOptions& options);
+// REQUIRES: not empty.
+double Median(std::vector<double> values);
 
 // A table with a header.
 std::string FormatBenchmarks(const std::vector<BenchmarkRow>& rows);

@@ -31,20 +31,18 @@ void ReserveWorkspaces(const Streams& planned, const Streams& streams) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
-    const RunConfig& config, RankContext& context,
-    const DataParallelOptions& options) {
+    const RunConfig& config, RankContext& context) {
   RankContext meta = MakeMetaRankContext(context.mesh, context.rank());
   COG_ASSIGN_OR_RETURN(const StepPlan plan, PlanOn(meta, config));
   COG_ASSIGN_OR_RETURN(std::unique_ptr<TrainingStep> step,
-                       Allocate(config, context, options));
+                       Allocate(config, context));
   step->plan_ = plan;
   ReserveWorkspaces(meta.streams, context.streams);
   return step;
 }
 
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Allocate(
-    const RunConfig& config, RankContext& context,
-    const DataParallelOptions& options) {
+    const RunConfig& config, RankContext& context) {
   COG_ASSIGN_OR_RETURN(
       std::unique_ptr<ModelRunner> runner,
       ModelRunner::Create(config, ParamStore::Use::kTraining, context));
@@ -53,17 +51,16 @@ absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Allocate(
                                           .params = runner->params(),
                                           .device = *context.device}));
   return std::unique_ptr<TrainingStep>(new TrainingStep(
-      config, context, options, std::move(runner), std::move(optimizer)));
+      config, context, std::move(runner), std::move(optimizer)));
 }
 
 TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
-                           const DataParallelOptions& options,
                            std::unique_ptr<ModelRunner> runner,
                            Optimizer optimizer)
     : config_(config),
       context_(context),
       runner_(std::move(runner)),
-      data_parallel_(runner_->params(), context, options),
+      data_parallel_(runner_->params(), context),
       optimizer_(std::move(optimizer)) {}
 
 absl::StatusOr<StepPlan> TrainingStep::Plan(const RunConfig& config,
@@ -77,7 +74,7 @@ absl::StatusOr<StepPlan> TrainingStep::PlanOn(RankContext& meta,
   const RankTag tag = CurrentRankTag();
   const absl::Cleanup restore = [tag] { CurrentRankTag() = tag; };
   COG_ASSIGN_OR_RETURN(const std::unique_ptr<TrainingStep> step,
-                       Allocate(config, meta, {}));
+                       Allocate(config, meta));
   const auto no_load = [](int64_t, Batch&) { return absl::OkStatus(); };
   COG_RETURN_IF_ERROR(step->Run(1, no_load, /*stop=*/false).status());
   StepPlan plan = step->Measure();
@@ -183,7 +180,7 @@ void TrainingStep::Update(const StepTotals& totals, Result& result) {
 
 std::optional<double> TrainingStep::HiddenCommunication() const {
   const DataParallel::Stats& stats = data_parallel_.stats();
-  if (stats.total_seconds == 0) return std::nullopt;
+  if (stats.bytes == 0 || stats.total_seconds == 0) return std::nullopt;
   return 1 - stats.exposed_seconds / stats.total_seconds;
 }
 

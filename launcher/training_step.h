@@ -47,8 +47,7 @@ class TrainingStep {
   // Allocates the model; its weights are zero. `config` (resolved and valid)
   // and `context` outlive it.
   static absl::StatusOr<std::unique_ptr<TrainingStep>> Create(
-      const RunConfig& config, RankContext& context,
-      const DataParallelOptions& options = {});
+      const RunConfig& config, RankContext& context);
 
   // What rank `rank` of `mesh` would allocate and send: found by running a step
   // of it on a meta device.
@@ -65,18 +64,17 @@ class TrainingStep {
   absl::Status Evaluate(LoadMicroBatch load);
 
   ModelRunner& runner() { return *runner_; }
+  DataParallel& data_parallel() { return data_parallel_; }
   // For readers of weights that are not passes.
   void WaitForWeights() { data_parallel_.WaitForWeights(); }
 
  private:
   TrainingStep(const RunConfig& config, RankContext& context,
-               const DataParallelOptions& options,
                std::unique_ptr<ModelRunner> runner, Optimizer optimizer);
 
   // All but the plan.
   static absl::StatusOr<std::unique_ptr<TrainingStep>> Allocate(
-      const RunConfig& config, RankContext& context,
-      const DataParallelOptions& options);
+      const RunConfig& config, RankContext& context);
   // By running a step.
   static absl::StatusOr<StepPlan> PlanOn(RankContext& meta,
                                          const RunConfig& config);

@@ -1,29 +1,36 @@
 #include "parallel/data_parallel.h"
 
+#include "absl/functional/function_ref.h"
+#include "runtime/clock.h"
+
 namespace cogdist {
 namespace {
 
 ReplicaSyncArgs SyncArgs(ParamStore& params, RankContext& context,
-                         TrafficTimer& timer,
-                         const DataParallelOptions& options) {
+                         TrafficTimer& timer) {
   return {.params = params,
           .replicas = *context.groups.replicas,
           .compute = *context.streams.compute,
           .communication = *context.streams.replicas,
-          .timer = timer,
-          .overlap = options.overlap};
+          .timer = timer};
 }
 
 }  // namespace
 
-DataParallel::DataParallel(ParamStore& params, RankContext& context,
-                           const DataParallelOptions& options)
+DataParallel::DataParallel(ParamStore& params, RankContext& context)
     : context_(context),
+      params_(params),
       timer_(*context.streams.compute, *context.streams.replicas),
-      gradients_(SyncArgs(params, context, timer_, options)),
-      weights_(SyncArgs(params, context, timer_, options)) {}
+      gradients_(SyncArgs(params, context, timer_)),
+      weights_(SyncArgs(params, context, timer_)) {}
+
+void DataParallel::set_overlap(bool overlap) {
+  gradients_.set_overlap(overlap);
+  weights_.set_overlap(overlap);
+}
 
 void DataParallel::BeginStep(int micro_batches) {
+  micro_batches_ = micro_batches;
   gradients_.BeginStep(micro_batches);
   weights_.BeginStep();
 }
@@ -46,6 +53,30 @@ void DataParallel::FinishGradients() {
             .total_seconds = seconds.busy_seconds,
             .exposed_seconds = seconds.waited_seconds};
   bytes_before_ = bytes;
+}
+
+double DataParallel::SecondsAlone() {
+  Stream& stream = *context_.streams.replicas;
+  const auto seconds = [&](absl::FunctionRef<void(ParamStore::UnitId)> send) {
+    context_.groups.replicas->Barrier();
+    const double start = MonotonicSeconds();
+    for (ParamStore::UnitId unit = 0; unit < params_.num_units(); ++unit) {
+      send(unit);
+    }
+    stream.Synchronize();
+    return MonotonicSeconds() - start;
+  };
+  context_.streams.compute->Synchronize();
+  stream.Synchronize();
+  const double reduce = seconds([&](int u) { gradients_.SendForTiming(u); });
+  const double gather = seconds([&](int u) { weights_.SendForTiming(u); });
+  timer_.Take();
+  bytes_before_ = context_.groups.replicas->traffic().data_bytes;
+  // As often as a step does it; every use at stage 3 is a gathering.
+  const int stage = params_.zero_stage();
+  const bool each = stage >= 2 && params_.lanes() == 0;
+  return (each ? micro_batches_ : 1) * reduce +
+         (stage == 3 ? 2 * micro_batches_ : 1) * gather;
 }
 
 }  // namespace cogdist

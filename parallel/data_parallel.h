@@ -16,11 +16,6 @@
 
 namespace cogdist {
 
-struct DataParallelOptions {
-  // false: nothing is sent beside the computation, for comparison.
-  bool overlap = true;
-};
-
 // One per rank; used by its thread. Each step:
 //   BeginStep();
 //   forward and backward passes of all micro-batches call Begin() and End();
@@ -30,8 +25,11 @@ struct DataParallelOptions {
 class DataParallel : public UnitHooks {
  public:
   // `params` has been allocated for context.groups.replicas. Both outlive it.
-  DataParallel(ParamStore& params, RankContext& context,
-               const DataParallelOptions& options = {});
+  DataParallel(ParamStore& params, RankContext& context);
+
+  // Between steps, on all ranks alike. false: nothing is sent beside the
+  // computation, for comparison.
+  void set_overlap(bool overlap);
 
   // In which every unit sees `micro_batches` backward passes.
   void BeginStep(int micro_batches);
@@ -57,11 +55,17 @@ class DataParallel : public UnitHooks {
   // gathering before it.
   const Stats& stats() const { return stats_; }
 
+  // How long the traffic of the last step takes with no computation beside it.
+  // Collective over the replicas, between steps; gradients are lost.
+  double SecondsAlone();
+
  private:
   RankContext& context_;
+  ParamStore& params_;
   TrafficTimer timer_;
   GradSync gradients_;
   WeightSync weights_;
+  int micro_batches_ = 1;
   int64_t bytes_before_ = 0;
   Stats stats_;
 };

@@ -68,7 +68,7 @@ void GradSync::End(ParamStore::UnitId unit) {
   }
   if (passes < micro_batches_) return;
   params_.set_gradient_buffer(unit, 0);
-  if (args_.overlap) {
+  if (overlap_) {
     Send(unit);
   } else {
     waiting_.push_back(unit);
@@ -86,7 +86,7 @@ void GradSync::EndInSlot(ParamStore::UnitId unit) {
   const int slot = params_.gradient_slots().Return(unit);
   pending_[slot] = {.unit = unit, .done = args_.communication.Record()};
   sent_slots_.push_back(slot);
-  if (!args_.overlap) args_.timer.Wait(pending_[slot].done);
+  if (!overlap_) args_.timer.Wait(pending_[slot].done);
 }
 
 void GradSync::Collect(int slot) {
@@ -168,6 +168,13 @@ void GradSync::SumTied() {
     Add(args_.compute, {.y = sum, .x = copy});
     Copy(args_.compute, copy, sum);
   }
+}
+
+void GradSync::SendForTiming(ParamStore::UnitId unit) {
+  UnitSlots& slots = params_.gradient_slots();
+  if (slots) slots.Take(unit);
+  Send(unit);
+  if (slots) slots.Return(unit);
 }
 
 }  // namespace cogdist

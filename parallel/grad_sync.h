@@ -36,6 +36,9 @@ class GradSync {
   // All ranks of a group see units end in the same order.
   explicit GradSync(const ReplicaSyncArgs& args);
 
+  // Between steps. false: nothing is sent beside the computation.
+  void set_overlap(bool overlap) { overlap_ = overlap; }
+
   // Every unit will see so many backward passes, each in Begin() and End().
   void BeginStep(int micro_batches);
   // ParamStore::gradient() is ready to be added to: zero, or what the micro-
@@ -47,6 +50,9 @@ class GradSync {
   // (NamedTensor::Copies) and tied tensors. Then ParamStore::gradients() holds
   // the sums of what this rank owns.
   void Finish();
+
+  // Enqueues what a unit sends at a time, on whatever is in memory: for timing.
+  void SendForTiming(ParamStore::UnitId unit);
 
  private:
   // A slot whose sums are on their way to the owned parts.
@@ -67,6 +73,7 @@ class GradSync {
   void SumTied();
 
   const ReplicaSyncArgs args_;
+  bool overlap_ = true;
   ParamStore& params_;
   const SumOrder order_;
   int micro_batches_ = 1;

@@ -18,8 +18,6 @@ struct ReplicaSyncArgs {
   Stream& compute;         // where weights and gradients are read and written
   Stream& communication;   // where they are sent
   TrafficTimer& timer;     // of both streams
-  // false: nothing is sent beside the computation, for comparison.
-  bool overlap = true;
 };
 
 }  // namespace cogdist

@@ -41,7 +41,7 @@ void WeightSync::End(ParamStore::UnitId unit) {
 void WeightSync::FetchNext(ParamStore::UnitId used) {
   if (order_ == nullptr) return;
   const std::optional<ParamStore::UnitId> next = order_->Next(used);
-  if (!args_.overlap || !next.has_value()) return;
+  if (!overlap_ || !next.has_value()) return;
   const UnitSlots& slots = params_.weight_slots();
   // One that is in use will be given back before its next use, or not at all.
   if (!slots.Has(*next) && !slots.full()) Fetch(*next);
@@ -85,12 +85,20 @@ void WeightSync::Updated() {
   for (ParamStore::UnitId unit = 0; unit < params_.num_units(); ++unit) {
     Gather(unit);
   }
-  if (!args_.overlap) WaitAll();
+  if (!overlap_) WaitAll();
 }
 
 void WeightSync::WaitAll() {
   if (params_.weight_slots()) return;
   for (const Event& event : gathered_) args_.timer.Wait(event);
+}
+
+void WeightSync::SendForTiming(ParamStore::UnitId unit) {
+  if (params_.zero_stage() == 0) return;
+  const bool slots = static_cast<bool>(params_.weight_slots());
+  if (slots) TakeSlot(unit);
+  Gather(unit);
+  if (slots) params_.weight_slots().Return(unit);
 }
 
 }  // namespace cogdist

@@ -20,6 +20,9 @@ class WeightSync {
   // All ranks of a group use units in the same order.
   explicit WeightSync(const ReplicaSyncArgs& args);
 
+  // Between steps. false: nothing is sent beside the computation.
+  void set_overlap(bool overlap) { overlap_ = overlap; }
+
   // Uses that follow are a training step, or an evaluation: what they use next
   // is foreseen from the last one.
   void BeginStep();
@@ -36,6 +39,9 @@ class WeightSync {
   // Weights of all units are there, at stages 0 to 2.
   void WaitAll();
 
+  // Enqueues the gathering of a unit as one use or update does it, for timing.
+  void SendForTiming(ParamStore::UnitId unit);
+
  private:
   // Gives the unit a slot with the owned parts in it, and gathers it.
   void Fetch(ParamStore::UnitId unit);
@@ -44,6 +50,7 @@ class WeightSync {
   void Gather(ParamStore::UnitId unit);
 
   const ReplicaSyncArgs args_;
+  bool overlap_ = true;
   ParamStore& params_;
   std::vector<Event> gathered_;  // by unit
   std::vector<int> uses_;        // by unit: Begin() without End()

@@ -61,7 +61,8 @@ void WidenedMatMul(CpuStream& stream, const MatMulArgs& args) {
   CastRows(stream, wide.args.a, args.a);
   CastRows(stream, wide.args.b, args.b);
   if (args.accumulate) CastRows(stream, wide.args.c, args.c);
-  MatMulGrid::Make(stream, wide.args)->Run(wide.args, memory + wide.bytes);
+  MatMulGrid::Make(stream, wide.args)
+      ->Run(wide.args, stream.device(), memory + wide.bytes);
   CastRows(stream, args.c, wide.args.c);
 }
 
@@ -74,7 +75,8 @@ void MatMul(CpuStream& stream, const MatMulArgs& args) {
   if (IsEmpty(args)) return EmptySum(stream, args);
   const std::optional<MatMulGrid> product = MatMulGrid::Make(stream, args);
   if (!product) return WidenedMatMul(stream, args);
-  product->Run(args, stream.Workspace(product->scratch_bytes()));
+  product->Run(args, stream.device(),
+               stream.Workspace(product->scratch_bytes()));
 }
 
 int64_t MatMulWorkspaceBytes(Stream& stream, const MatMulArgs& args) {

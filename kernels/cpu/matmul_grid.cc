@@ -70,7 +70,8 @@ int64_t MatMulGrid::scratch_bytes() const {
   return team_ * block_scratch_bytes_;
 }
 
-void MatMulGrid::Run(const MatMulArgs& args, void* scratch) const {
+void MatMulGrid::Run(const MatMulArgs& args, Device& device,
+                     void* scratch) const {
   if (!fixed_) return products_[1][1]->Run(args, scratch);
 #pragma omp parallel num_threads(team_)
   {
@@ -82,6 +83,7 @@ void MatMulGrid::Run(const MatMulArgs& args, void* scratch) const {
     for (int64_t i = 0; i < num_blocks(); ++i) {
       const int64_t row = i % rows_.blocks, column = i / rows_.blocks;
       Product(row, column)->Run(Block(args, row, column), own_scratch);
+      if (omp_get_thread_num() == 0) device.Progress();
     }
   }
 }

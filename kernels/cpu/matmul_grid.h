@@ -26,8 +26,8 @@ class MatMulGrid {
   // Bytes of scratch memory that Run() needs.
   int64_t scratch_bytes() const;
   // The product of the matrices that `args` points to; otherwise `args` must be
-  // as it was in Make().
-  void Run(const MatMulArgs& args, void* scratch) const;
+  // as it was in Make(). Blocks let communication go on between them.
+  void Run(const MatMulArgs& args, Device& device, void* scratch) const;
 
  private:
   // One side of c, cut into blocks of `size`; the last has the rest.

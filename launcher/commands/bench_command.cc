@@ -7,6 +7,7 @@
 #include "launcher/config.h"
 #include "launcher/memory_check.h"
 #include "launcher/rank_program.h"
+#include "launcher/step_benchmark.h"
 #include "launcher/validate.h"
 #include "runtime/status_macros.h"
 
@@ -32,8 +33,7 @@ absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
   return RunAsRank(RunConfig(), "bench", check, body);
 }
 
-absl::StatusOr<ExitCode> RunSteps(const RunConfig& config,
-                                  const StepBenchmarkOptions& options) {
+absl::StatusOr<ExitCode> RunSteps(const RunConfig& config, int64_t steps) {
   const auto check = [&](const Placement& placement) -> absl::Status {
     COG_RETURN_IF_ERROR(ValidateConfig(
         config, {.world_size = placement.world_size, .check_files = false}));
@@ -41,7 +41,7 @@ absl::StatusOr<ExitCode> RunSteps(const RunConfig& config,
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(const std::vector<BenchmarkRow> rows,
-                         BenchmarkSteps(config, context, options));
+                         BenchmarkSteps(config, context, steps));
     PrintOnRankZero(context, rows);
     return ExitCode::kDone;
   };
@@ -52,7 +52,7 @@ absl::StatusOr<ExitCode> RunBench(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const int64_t steps,
                        command.Integer("steps", 10, {.min = 1}));
   if (command.arguments().empty()) {
-    for (const absl::string_view flag : {"set", "steps", "no_overlap"}) {
+    for (const absl::string_view flag : {"set", "steps"}) {
       if (!command.Has(flag)) continue;
       return absl::InvalidArgumentError(
           absl::StrCat("--", flag,
@@ -64,8 +64,7 @@ absl::StatusOr<ExitCode> RunBench(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(
       const RunConfig config,
       LoadRunConfig(command.arguments()[0], command.All("set")));
-  return RunSteps(config,
-                  {.steps = steps, .overlap = !command.Has("no_overlap")});
+  return RunSteps(config, steps);
 }
 
 }  // namespace
@@ -85,10 +84,9 @@ Command BenchCommand() {
               kSetFlag,
               {.name = "steps",
                .value = "N",
-               .help = "Steps to time (10), after two to warm up."},
-              {.name = "no_overlap",
-               .help = "Reduce gradients after the backward pass, not during "
-                       "it, to see what hiding the reduction gains."},
+               .help = "Steps to time (10), after two to warm up. Where ranks "
+                       "share gradients, as many without overlap take turns "
+                       "with them, to see what it gains."},
           },
       .notes =
           "Shares are of the rate of 1024-cubed matrix products in the same "

@@ -108,7 +108,8 @@ class FakeTraining {
     absl::StatusOr<Optimizer> optimizer = Optimizer::Create(
         {.config = config, .params = params, .device = *context.device});
     COG_CHECK_OK(optimizer.status());
-    DataParallel data_parallel(params, context, {.overlap = run_.overlap});
+    DataParallel data_parallel(params, context);
+    data_parallel.set_overlap(run_.overlap);
     const int64_t memory = context.device->memory().current_bytes;
     for (int step = 0; step < run_.steps; ++step) {
       Step(context, params, *optimizer, data_parallel, step);
