@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "launcher/config.h"
+#include "parallel/step_totals.h"
 #include "runtime/data/dataset_meta.h"
 #include "runtime/status_macros.h"
 
@@ -71,11 +72,13 @@ absl::StatusOr<EvaluationResult> Evaluator::Run(ModelRunner& runner,
     COG_RETURN_IF_ERROR(evaluate(load));
   }
   const ModelRunner::Loss mine = runner.TakeLoss();
-  std::array<double, 2> sums = {mine.sum.Value(),
-                                static_cast<double>(mine.targets)};
-  context.groups.world->AllReduceSumHost(absl::MakeSpan(sums));
-  EvaluationResult result = {.loss = sums[0] / sums[1],
-                             .targets = static_cast<int64_t>(sums[1])};
+  Communicator& world = *context.groups.world;
+  // Exact, so that the result does not depend on who has evaluated what.
+  const ExactSum sum = Total(world, {.loss = mine.sum}).loss;
+  std::array<double, 1> targets = {static_cast<double>(mine.targets)};
+  world.AllReduceSumHost(absl::MakeSpan(targets));
+  EvaluationResult result = {.loss = sum.Value() / targets[0],
+                             .targets = static_cast<int64_t>(targets[0])};
   if (bytes_per_token_.has_value()) {
     result.bits_per_byte = result.loss / std::numbers::ln2 / *bytes_per_token_;
   }

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "launcher/config.h"
 #include "launcher/run_directory.h"
-#include "parallel/weights.h"
 #include "runtime/file.h"
 #include "runtime/status_macros.h"
 
@@ -19,10 +18,9 @@ absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command) {
   return config;
 }
 
-absl::Status LoadTrainedWeights(const RunConfig& config,
-                                absl::string_view checkpoint,
-                                ParamStore& params, Stream& stream) {
-  if (!checkpoint.empty()) return LoadWeights(checkpoint, params, stream);
+absl::StatusOr<std::string> TrainedWeights(const RunConfig& config,
+                                           absl::string_view checkpoint) {
+  if (!checkpoint.empty()) return std::string(checkpoint);
   const std::string path = RunDirectory(config.run_dir()).weights_path();
   if (!FileExists(path)) {
     return absl::NotFoundError(
@@ -30,7 +28,7 @@ absl::Status LoadTrainedWeights(const RunConfig& config,
                      "; train first with `cogdist train`, or give their path "
                      "with --checkpoint"));
   }
-  return LoadWeights(path, params, stream);
+  return path;
 }
 
 }  // namespace cogdist

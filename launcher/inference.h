@@ -4,13 +4,12 @@
 #ifndef COGDIST_LAUNCHER_INFERENCE_H_
 #define COGDIST_LAUNCHER_INFERENCE_H_
 
-#include "absl/status/status.h"
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "launcher/command_line.h"
-#include "parallel/param_store.h"
 #include "proto/run_config.pb.h"
-#include "runtime/stream.h"
 
 namespace cogdist {
 
@@ -18,11 +17,10 @@ namespace cogdist {
 // the run directory's copy of the tokenizer where there is one. Not validated.
 absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command);
 
-// Fills `params` from `checkpoint`, or where that is empty from the final
-// weights in the configuration's run directory.
-absl::Status LoadTrainedWeights(const RunConfig& config,
-                                absl::string_view checkpoint,
-                                ParamStore& params, Stream& stream);
+// Where to load weights from: `checkpoint`, or where that is empty the final
+// weights in the configuration's run directory. NotFound if there are none.
+absl::StatusOr<std::string> TrainedWeights(const RunConfig& config,
+                                           absl::string_view checkpoint);
 
 }  // namespace cogdist
 

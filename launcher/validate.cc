@@ -12,9 +12,12 @@ absl::Status ValidateConfig(const RunConfig& config,
   CheckRanges(config, training, faults);
   CheckModel(config, faults);
   CheckBuilt(config, faults);
-  if (training) {
+  if (options.purpose != ValidateOptions::Purpose::kGeneration) {
     CheckLayout(config, options.world_size, faults);
-    CheckParallel(config, options.world_size, faults);
+    CheckParallel(config, faults);
+  }
+  if (training) {
+    CheckLayoutInvariant(config, options.world_size, faults);
     CheckSchedule(config, faults);
   }
   CheckData(config, training, faults);

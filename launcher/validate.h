@@ -15,8 +15,8 @@ struct ValidateOptions {
   enum class Purpose {
     // `train`: everything is checked.
     kTraining,
-    // `eval`: ranges, model, tokenizer and validation data; a configuration
-    // whose training data is gone can still be used.
+    // `eval`: ranges, model, layout, tokenizer and validation data; a
+    // configuration whose training data is gone can still be used.
     kEvaluation,
     // `generate`: ranges, model and tokenizer.
     kGeneration,

@@ -78,15 +78,30 @@ void CheckContext(const RunConfig& config, Faults& faults) {
              NearestMultiples(seq_len, 2 * context));
 }
 
-void CheckLayoutInvariant(const RunConfig& config, int64_t data_ranks,
+}  // namespace
+
+void CheckParallel(const RunConfig& config, Faults& faults) {
+  CheckTensor(config, faults);
+  CheckPipeline(config, faults);
+  CheckContext(config, faults);
+}
+
+void CheckLayoutInvariant(const RunConfig& config, int64_t world_size,
                           Faults& faults) {
   if (config.deterministic() != LAYOUT_INVARIANT) return;
   const int64_t context = config.parallel().context();
-  if ((context & (context - 1)) != 0) {
+  if (context > 0 && (context & (context - 1)) != 0) {
     faults.Add("parallel.context", context,
                " is not a power of two, which deterministic: LAYOUT_INVARIANT "
                "sums over; use a power of two, or deterministic: RUN_TO_RUN");
   }
+  const ParallelConfig& parallel = config.parallel();
+  const int64_t ranks_per_replica =
+      parallel.tensor() * parallel.pipeline() * context;
+  if (ranks_per_replica < 1 || world_size % ranks_per_replica != 0) {
+    return;  // see CheckLayout
+  }
+  const int64_t data_ranks = world_size / ranks_per_replica;
   const int64_t global = config.batch().global_batch_size();
   if (global < 1 || GradientLanes(global) % data_ranks == 0) return;
   faults.Add("deterministic", "LAYOUT_INVARIANT sums the gradients of ", global,
@@ -96,24 +111,6 @@ void CheckLayoutInvariant(const RunConfig& config, int64_t data_ranks,
              data_ranks,
              " data-parallel ranks cannot share; start so that there are ",
              NearestDivisors(data_ranks, GradientLanes(global)));
-}
-
-}  // namespace
-
-void CheckParallel(const RunConfig& config, int64_t world_size,
-                   Faults& faults) {
-  CheckTensor(config, faults);
-  CheckPipeline(config, faults);
-  CheckContext(config, faults);
-  const ParallelConfig& parallel = config.parallel();
-  if (parallel.tensor() < 1 || parallel.pipeline() < 1 ||
-      parallel.context() < 1) {
-    return;
-  }
-  const int64_t ranks_per_replica =
-      parallel.tensor() * parallel.pipeline() * parallel.context();
-  if (world_size % ranks_per_replica != 0) return;  // see CheckLayout
-  CheckLayoutInvariant(config, world_size / ranks_per_replica, faults);
 }
 
 }  // namespace cogdist

@@ -100,7 +100,7 @@ constexpr Range kRanges[] = {
     {.path = "parallel.pipeline", .min = 1, .max = 1 << 20},
     {.path = "parallel.context", .min = 1, .max = 1 << 20},
     {.path = "parallel.zero_stage", .min = 0, .max = 3},
-    {.path = "parallel.virtual_pipeline", .min = 1},
+    {.path = "parallel.virtual_pipeline", .min = 1, .max = 1 << 20},
 
     {.path = "resilience.collective_timeout_seconds",
      .min = 0,

@@ -26,8 +26,12 @@ void CheckBuilt(const RunConfig& config, Faults& faults);
 // Ranks against the degrees of parallelism, batch against data-parallel ranks.
 void CheckLayout(const RunConfig& config, int64_t world_size, Faults& faults);
 
-// The model and the batch against the degrees of parallelism.
-void CheckParallel(const RunConfig& config, int64_t world_size, Faults& faults);
+// The model against the degrees of parallelism.
+void CheckParallel(const RunConfig& config, Faults& faults);
+
+// Ranks and batch against what LAYOUT_INVARIANT sums can be shared out to.
+void CheckLayoutInvariant(const RunConfig& config, int64_t world_size,
+                          Faults& faults);
 
 // Learning rate, warm-up, decay and cooldown against each other.
 void CheckSchedule(const RunConfig& config, Faults& faults);

@@ -84,8 +84,8 @@ std::vector<int> Mesh::Group(MeshAxis axis, int rank) const {
 std::vector<int> Mesh::ReplicaGroup(int rank) const {
   Coordinates coordinates = CoordinatesOf(rank);
   std::vector<int> group;
-  for (int data = 0; data < sizes_[kData]; ++data) {
-    for (int context = 0; context < sizes_[kContext]; ++context) {
+  for (int context = 0; context < sizes_[kContext]; ++context) {
+    for (int data = 0; data < sizes_[kData]; ++data) {
       coordinates[kData] = data;
       coordinates[kContext] = context;
       group.push_back(RankOf(coordinates));

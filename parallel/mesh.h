@@ -45,7 +45,9 @@ class Mesh {
   // The ranks that differ from `rank` along `axis` only, it included, in the
   // order of that coordinate.
   std::vector<int> Group(MeshAxis axis, int rank) const;
-  // The ranks that hold the same parameters: data x context, in rank order.
+  // The ranks that hold the same parameters: data x context. Data varies
+  // fastest, so that a sum over neighbours first adds up whole batches before
+  // it adds parts of sequences: in the same order for every data degree.
   std::vector<int> ReplicaGroup(int rank) const;
 
  private:

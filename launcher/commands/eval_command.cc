@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "launcher/metrics_log.h"
 #include "launcher/rank_program.h"
 #include "launcher/validate.h"
+#include "parallel/weights.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -29,6 +31,19 @@ absl::StatusOr<RunConfig> LoadConfig(const ParsedCommand& command) {
   return config;
 }
 
+// Fits the configuration to the ranks that evaluate. A lone process does it
+// alone, however many ranks the training had.
+void FitToRanks(int64_t ranks, RunConfig& config) {
+  if (ranks == 1) config.clear_parallel();
+  // A batch for any number of them: the result does not depend on it. Every
+  // pipeline stage has a micro-batch to work on.
+  const ParallelConfig& parallel = config.parallel();
+  const int64_t others = parallel.tensor() * parallel.context();
+  config.mutable_batch()->set_global_batch_size(
+      config.batch().micro_batch_size() *
+      std::max<int64_t>(ranks / std::max<int64_t>(others, 1), 1));
+}
+
 void Print(const EvaluationResult& result) {
   std::cout << absl::StrFormat("loss %.6f\nperplexity %.4f\n", result.loss,
                                Perplexity(result.loss));
@@ -41,11 +56,10 @@ void Print(const EvaluationResult& result) {
 absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(RunConfig config, LoadConfig(command));
   const auto check = [&](const Placement& placement) {
-    // A fit batch for any number of ranks: evaluation does not depend on it.
-    config.mutable_batch()->set_global_batch_size(
-        config.batch().micro_batch_size() * placement.world_size);
+    FitToRanks(placement.world_size, config);
     return ValidateConfig(config,
-                          {.purpose = ValidateOptions::Purpose::kEvaluation});
+                          {.world_size = placement.world_size,
+                           .purpose = ValidateOptions::Purpose::kEvaluation});
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(
@@ -55,9 +69,12 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
     COG_ASSIGN_OR_RETURN(
         const std::unique_ptr<ModelRunner> runner,
         ModelRunner::Create(config, ParamStore::Use::kInference, context));
-    COG_RETURN_IF_ERROR(
-        LoadTrainedWeights(config, command.Text("checkpoint", ""),
-                           runner->params(), *context.streams.compute));
+    COG_ASSIGN_OR_RETURN(
+        const std::string weights,
+        TrainedWeights(config, command.Text("checkpoint", "")));
+    COG_RETURN_IF_ERROR(LoadWeights(weights, runner->params(),
+                                    *context.streams.compute,
+                                    context.groups.pipeline.get()));
     UnitHooks no_hooks;
     const auto evaluate = [&](ModelRunner::LoadMicroBatch load) {
       return runner->Evaluate(load, no_hooks);
@@ -88,7 +105,9 @@ Command EvalCommand() {
                        "data.validation.",
                .repeatable = true},
           },
-      .notes = "Under mpirun or srun the ranks share the work.",
+      .notes =
+          "Under mpirun or srun the ranks share the work, in the layout "
+          "of `parallel`; a lone\nprocess needs no particular layout.",
       .run = RunEval,
   };
 }

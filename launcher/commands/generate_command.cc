@@ -9,6 +9,7 @@
 #include "launcher/generator.h"
 #include "launcher/inference.h"
 #include "launcher/validate.h"
+#include "parallel/weights.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/data/tokenizer.h"
 #include "runtime/data/utf8.h"
@@ -96,7 +97,8 @@ class TokenPrinter {
 };
 
 absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
-  COG_ASSIGN_OR_RETURN(const RunConfig config, LoadInferenceConfig(command));
+  COG_ASSIGN_OR_RETURN(RunConfig config, LoadInferenceConfig(command));
+  config.clear_parallel();  // one rank, whatever the model was trained on
   COG_RETURN_IF_ERROR(ValidateConfig(
       config, {.purpose = ValidateOptions::Purpose::kGeneration}));
   COG_ASSIGN_OR_RETURN(const SamplingOptions sampling,
@@ -113,8 +115,9 @@ absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
   const std::unique_ptr<Stream> stream = device.CreateStream();
   COG_ASSIGN_OR_RETURN(const std::unique_ptr<Generator> generator,
                        Generator::Create(config, device, *stream));
-  COG_RETURN_IF_ERROR(LoadTrainedWeights(config, command.Text("checkpoint", ""),
-                                         generator->params(), *stream));
+  COG_ASSIGN_OR_RETURN(const std::string weights,
+                       TrainedWeights(config, command.Text("checkpoint", "")));
+  COG_RETURN_IF_ERROR(LoadWeights(weights, generator->params(), *stream));
   std::cout << prompt;
   const std::optional<int32_t> eos = EndOfDocument(config, *tokenizer);
   TokenPrinter printer(*tokenizer);

@@ -1,0 +1,84 @@
+// Runs of the real program on a golden case, in a folder of their own.
+
+#ifndef COGDIST_TESTS_GOLDEN_GOLDEN_RUN_H_
+#define COGDIST_TESTS_GOLDEN_GOLDEN_RUN_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+#include "tests/subprocess.h"
+#include "tests/temp_dir.h"
+
+namespace cogdist {
+
+// How a case is run.
+struct GoldenVariant {
+  std::string name;
+  int ranks = 1;
+  std::vector<std::string> sets;  // --set flags
+  std::string flags;              // other flags
+  int threads = 1;                // a rank
+};
+
+struct GoldenResult {
+  ProcessResult process;
+  std::map<int64_t, nlohmann::json> steps;  // lines of the metrics file
+  std::string weights;                      // bytes of the final weights file
+};
+
+inline std::string ReadBytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The last line of every step in a metrics file.
+inline std::map<int64_t, nlohmann::json> ReadSteps(const std::string& path) {
+  std::ifstream file(path);
+  std::map<int64_t, nlohmann::json> steps;
+  std::string line;
+  while (std::getline(file, line)) {
+    const nlohmann::json record = nlohmann::json::parse(line, nullptr, false);
+    if (record.contains("loss")) steps[record["step"]] = record;
+  }
+  return steps;
+}
+
+// `cogdist ARGS` in a shell, under mpirun where `ranks` is more than 1.
+inline std::string ProgramCommand(int ranks, int threads,
+                                  absl::string_view args) {
+  return absl::StrCat("OMP_NUM_THREADS=", threads, " ",
+                      ranks == 1
+                          ? ""
+                          : absl::StrCat("mpirun --allow-run-as-root "
+                                         "--oversubscribe --bind-to none -np ",
+                                         ranks, " "),
+                      COGDIST_BINARY, " ", args);
+}
+
+// Trains a copy of `source`, a folder of tests/golden.
+inline GoldenResult RunGolden(absl::string_view source,
+                              const GoldenVariant& variant) {
+  const TempDir work;
+  std::filesystem::copy(absl::StrCat("tests/golden/", source), work.path());
+  std::string args = absl::StrCat("config.pbtxt ", variant.flags);
+  for (const std::string& set : variant.sets) {
+    absl::StrAppend(&args, " --set ", set);
+  }
+  const ProcessResult process = RunShell(
+      ProgramCommand(variant.ranks, variant.threads, args), work.path());
+  return {.process = process,
+          .steps = ReadSteps(work / "run/metrics.jsonl"),
+          .weights = ReadBytes(work / "run/weights/model.safetensors")};
+}
+
+}  // namespace cogdist
+
+#endif  // COGDIST_TESTS_GOLDEN_GOLDEN_RUN_H_
