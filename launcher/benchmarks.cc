@@ -115,9 +115,10 @@ absl::Status AddAttention(Stream& stream, DType dtype, double peak,
 }  // namespace
 
 double Median(std::vector<double> values) {
-  const auto middle = values.begin() + values.size() / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  if (values.size() % 2 == 1) return values[middle];
+  return (values[middle - 1] + values[middle]) / 2;
 }
 
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkKernels() {

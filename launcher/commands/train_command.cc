@@ -299,10 +299,10 @@ Command TrainCommand() {
           "field; configs/ has\nexamples. The run directory gets "
           "config.pbtxt, the configuration with every\ndefault filled "
           "in.\n\ndocs/parallelism.md explains how ranks share the work, and "
-          "docs/determinism.md\nwhich runs give the same bits. "
-          "docs/failures.md explains what happens when a rank dies or "
-          "hangs. For tests,\nCOGDIST_FAULT=POINT:STEP:RANK:ACTION (e.g. "
-          "collective:3:1:kill) makes one fail.",
+          "docs/determinism.md\nwhich runs give the same bits, "
+          "docs/failures.md what happens when a rank dies\nor hangs. For "
+          "tests, COGDIST_FAULT=POINT:STEP:RANK:ACTION (e.g. "
+          "collective:3:1:kill)\nmakes one fail.",
       .run = RunTrain,
   };
 }
