@@ -107,7 +107,7 @@ Command EvalCommand() {
           },
       .notes =
           "Under mpirun or srun the ranks share the work, in the layout "
-          "of `parallel`; a lone\nprocess needs no particular layout.",
+          "of `parallel`; a\nlone process needs no particular layout.",
       .run = RunEval,
   };
 }

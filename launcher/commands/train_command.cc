@@ -301,8 +301,8 @@ Command TrainCommand() {
           "in.\n\ndocs/parallelism.md explains how ranks share the work, and "
           "docs/determinism.md\nwhich runs give the same bits, "
           "docs/failures.md what happens when a rank dies\nor hangs. For "
-          "tests, COGDIST_FAULT=POINT:STEP:RANK:ACTION (e.g. "
-          "collective:3:1:kill)\nmakes one fail.",
+          "tests, COGDIST_FAULT=POINT:STEP:RANK:ACTION (e.g.\n"
+          "collective:3:1:kill) makes one fail.",
       .run = RunTrain,
   };
 }
