@@ -26,7 +26,7 @@ class FaultHooks : public UnitHooks {
   }
 
   void End(ParamStore::UnitId unit, Pass pass) override {
-    if (pass == Pass::kBackward && !std::exchange(reached_, true)) {
+    if (AddsGradients(pass) && !std::exchange(reached_, true)) {
       context_.fault.Reach(
           FaultPoint::kGradient, step_, context_.rank(),
           *context_.streams.compute,

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "launcher/config.h"
 #include "launcher/validate_rules.h"
 #include "parallel/grad_sync.h"
 
@@ -31,6 +32,24 @@ void CheckTensor(const RunConfig& config, Faults& faults) {
                  return ranks <= narrowest;
                }));
   }
+}
+
+// Every tensor rank has rows of every activation.
+void CheckSequenceParallel(const RunConfig& config, Faults& faults) {
+  const ParallelConfig& parallel = config.parallel();
+  const int64_t sequences = SequencesPerPass(config);
+  const int64_t seq_len = config.data().seq_len();
+  if (!parallel.sequence_parallel() || parallel.context() < 1) return;
+  if (sequences < 1 || seq_len < 1) return;
+  // No overflow: a pass with too many tokens is a fault of its own.
+  const int64_t tokens = seq_len / parallel.context();
+  if (tokens >= parallel.tensor() || tokens * sequences >= parallel.tensor()) {
+    return;
+  }
+  faults.Add("parallel.sequence_parallel", "true shares the ",
+             tokens * sequences, " tokens of a pass (micro_batch_size * data.",
+             "seq_len / context) over ", parallel.tensor(),
+             " tensor-parallel ranks; use false, or a longer data.seq_len");
 }
 
 void CheckPipeline(const RunConfig& config, Faults& faults) {
@@ -82,6 +101,7 @@ void CheckContext(const RunConfig& config, Faults& faults) {
 
 void CheckParallel(const RunConfig& config, Faults& faults) {
   CheckTensor(config, faults);
+  CheckSequenceParallel(config, faults);
   CheckPipeline(config, faults);
   CheckContext(config, faults);
 }

@@ -142,9 +142,10 @@ void CogformerChunk::Backward(const LayerContext& ctx, const BackwardArgs& args,
   }
   if (embedding_.has_value()) {
     // Where the head shares the table, its use began there.
-    if (!SharesTable()) hooks.Begin(embedding_->unit, Pass::kBackward);
+    const Pass pass = SharesTable() ? Pass::kBackward : Pass::kGradient;
+    if (!SharesTable()) hooks.Begin(embedding_->unit, pass);
     embedding_->layer.Backward(ctx, d, saved.ids);
-    hooks.End(embedding_->unit, Pass::kBackward);
+    hooks.End(embedding_->unit, pass);
   }
   ctx.arena.Release(saved.begin);
 }

@@ -36,13 +36,13 @@ void DataParallel::BeginStep(int micro_batches) {
 }
 
 void DataParallel::Begin(ParamStore::UnitId unit, Pass pass) {
-  weights_.Begin(unit);
-  if (pass == Pass::kBackward) gradients_.Begin(unit);
+  if (ReadsWeights(pass)) weights_.Begin(unit);
+  if (AddsGradients(pass)) gradients_.Begin(unit);
 }
 
 void DataParallel::End(ParamStore::UnitId unit, Pass pass) {
-  if (pass == Pass::kBackward) gradients_.End(unit);
-  weights_.End(unit);
+  if (AddsGradients(pass)) gradients_.End(unit);
+  if (ReadsWeights(pass)) weights_.End(unit);
 }
 
 void DataParallel::FinishGradients() {

@@ -8,7 +8,15 @@
 
 namespace cogdist {
 
-enum class Pass { kForward, kBackward };
+// What a pass does with a unit's parameters.
+enum class Pass {
+  kForward,   // reads the weights
+  kBackward,  // reads the weights and adds to the gradients
+  kGradient,  // adds to the gradients: the backward pass of a look-up
+};
+
+constexpr bool ReadsWeights(Pass pass) { return pass != Pass::kGradient; }
+constexpr bool AddsGradients(Pass pass) { return pass != Pass::kForward; }
 
 // Called by the rank's thread, in the order of the work that is enqueued on the
 // compute stream. Begin and End of a unit come in pairs; several units may be
@@ -17,11 +25,10 @@ class UnitHooks {
  public:
   virtual ~UnitHooks() = default;
 
-  // Work that follows reads the unit's weights; in a backward pass it also adds
-  // to the unit's gradients.
+  // Work that follows uses the unit as `pass` says.
   virtual void Begin(ParamStore::UnitId /*unit*/, Pass /*pass*/) {}
-  // That work has been enqueued. A backward pass has added all that one
-  // micro-batch gives to the unit's gradients.
+  // That work has been enqueued. A pass that adds to the gradients has added
+  // all that one micro-batch gives.
   virtual void End(ParamStore::UnitId /*unit*/, Pass /*pass*/) {}
 };
 

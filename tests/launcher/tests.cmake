@@ -6,6 +6,9 @@ cogdist_test(launcher/evaluator)
 cogdist_test(launcher/event_file)
 cogdist_test(launcher/generator)
 cogdist_test(launcher/human_format)
+cogdist_test(launcher/layouts/communication_bytes)
+cogdist_test(launcher/layouts/memory_plan)
+cogdist_test(launcher/layouts/random_layout)
 cogdist_test(launcher/memory_check)
 cogdist_test(launcher/metrics_log LIBS nlohmann_json::nlohmann_json)
 cogdist_test(launcher/model_runner)
@@ -30,6 +33,13 @@ cogdist_test(launcher/validate)
 
 target_compile_definitions(launcher_config_reference_test PRIVATE
   COGDIST_RUN_CONFIG_DESCRIPTOR="${CMAKE_BINARY_DIR}/proto/run_config.pb.desc")
+
+# More of the same than every test run has time for.
+add_test(NAME launcher/layouts/random_layout_slow
+  COMMAND launcher_layouts_random_layout_test)
+set_tests_properties(launcher/layouts/random_layout_slow PROPERTIES
+  LABELS slow TIMEOUT 1200 ENVIRONMENT
+  "OMP_WAIT_POLICY=passive;COGDIST_RANDOM_DRAWS=200;COGDIST_RANDOM_SEED=1000")
 
 # These run the program itself.
 cogdist_test(launcher/bad_input)

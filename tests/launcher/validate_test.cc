@@ -196,6 +196,10 @@ TEST(ValidateTest, LayoutsNameTheNearestDegree) {
       {{"parallel.tensor=4", "model.cogformer.ffn_size=2"},
        "is more than ffn_size or vocab_size, 2; use 2",
        4},
+      {{"parallel.tensor=4", "parallel.sequence_parallel=true",
+        "data.seq_len=2", "batch.micro_batch_size=1"},
+       "true shares the 2 tokens of a pass",
+       4},
       {{"parallel.virtual_pipeline=2"}, "take a pipeline of several ranks"},
       {{"parallel.pipeline=8"},
        "8 chunks, more than num_layers 4; use 4 or "

@@ -129,15 +129,17 @@ class RecordingHooks : public UnitHooks {
   void End(ParamStore::UnitId unit, Pass pass) override {
     EXPECT_EQ(in_use_.erase(unit), 1);
     (pass == Pass::kForward ? forward_ : backward_).push_back(unit);
+    if (!ReadsWeights(pass)) without_weights_.push_back(unit);
   }
   ~RecordingHooks() override { EXPECT_TRUE(in_use_.empty()); }
 
   const std::vector<int>& forward() const { return forward_; }
   const std::vector<int>& backward() const { return backward_; }
+  const std::vector<int>& without_weights() const { return without_weights_; }
 
  private:
   std::set<int> in_use_;
-  std::vector<int> forward_, backward_;
+  std::vector<int> forward_, backward_, without_weights_;
 };
 
 TEST_F(CogformerTest, LossAndGradients) {
@@ -147,6 +149,7 @@ TEST_F(CogformerTest, LossAndGradients) {
   // The head's backward pass comes with its forward pass.
   EXPECT_THAT(hooks.forward(), testing::ElementsAre(0, 1, 2, 3));
   EXPECT_THAT(hooks.backward(), testing::ElementsAre(4, 3, 2, 1, 0));
+  EXPECT_THAT(hooks.without_weights(), testing::ElementsAre(0));
   const std::vector<double> expected =
       ReferenceLosses(harness_.ReferenceWeights());
   for (int64_t r = 0; r < kRows; ++r) {

@@ -177,6 +177,25 @@ TEST(DataParallelTest, StageThreeFetchesOneUnitAhead) {
   });
 }
 
+TEST(DataParallelTest, APassThatOnlyAddsToGradientsGathersNoWeights) {
+  RunRankContexts(2, [](RankContext& context) {
+    ParamStore params;
+    AddVector(params, 5000, /*units=*/1);
+    Allocate(params, context, /*stage=*/3);
+    DataParallel data_parallel(params, context);
+    data_parallel.BeginStep(1);
+    data_parallel.Begin(0, Pass::kGradient);
+    EXPECT_FALSE(params.weight_slots().Has(0));
+    Fill(params.gradient(0), 1);
+    data_parallel.End(0, Pass::kGradient);
+    data_parallel.FinishGradients();
+    const TensorView sum = params.gradients(params.owned(params.tensors()[0]));
+    for (int64_t i = 0; i < sum.num_elements(); ++i) {
+      ASSERT_EQ(sum.Data<float>()[i], 2);
+    }
+  });
+}
+
 // A step that departs from the one before still gets the right weights.
 TEST(DataParallelTest, AnUnforeseenOrderIsOnlySlower) {
   RunRankContexts(2, [](RankContext& context) {

@@ -1,0 +1,147 @@
+// Layouts and networks drawn from a seed train as one rank does.
+// COGDIST_RANDOM_DRAWS sets how many are drawn, COGDIST_RANDOM_SEED from which
+// seed on.
+
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/temp_dir.h"
+#include "tests/testing/layout_training.h"
+#include "tests/testing/random_layout.h"
+
+namespace cogdist {
+namespace {
+
+using testing::LayoutRun;
+using testing::Training;
+using testing::Weights;
+
+constexpr double kLossTolerance = 1e-5;
+constexpr double kGradNormTolerance = 1e-4;
+// Of a tensor's change in all steps together, in the L2 norm. Updates divide by
+// gradients, and so are less exact than these.
+constexpr double kChangeTolerance = 1e-3;
+
+// The norm of a - b.
+double Distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double squares = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = double{a[i]} - b[i];
+    squares += difference * difference;
+  }
+  return std::sqrt(squares);
+}
+
+void ExpectSameTraining(const Training& got, const Training& want,
+                        const Weights& initial) {
+  ASSERT_EQ(got.history.size(), want.history.size());
+  for (size_t i = 0; i < want.history.size(); ++i) {
+    const double tolerance = i % 2 == 0 ? kLossTolerance : kGradNormTolerance;
+    EXPECT_NEAR(got.history[i] / want.history[i], 1, tolerance)
+        << (i % 2 == 0 ? "loss" : "norm") << " of step " << i / 2 + 1;
+  }
+  ASSERT_EQ(got.weights.size(), want.weights.size());
+  for (const auto& [name, values] : want.weights) {
+    ASSERT_EQ(got.weights.count(name), 1) << name;
+    const double change = Distance(values, initial.at(name));
+    EXPECT_LE(Distance(got.weights.at(name), values), kChangeTolerance * change)
+        << name << ", which changes by " << change;
+  }
+}
+
+// Prints first, in case the draw ends the process.
+void Announce(const char* test, uint64_t seed, const LayoutRun& run) {
+  std::printf("%s, seed %llu: %s\n", test,
+              static_cast<unsigned long long>(seed), Describe(run).c_str());
+  std::fflush(stdout);
+}
+
+TEST(RandomLayoutTest, TrainsAsOneRankDoes) {
+  const int64_t draws = testing::FromEnvironment("COGDIST_RANDOM_DRAWS", 60);
+  const uint64_t first = testing::FromEnvironment("COGDIST_RANDOM_SEED", 1);
+  const TempDir dir;
+  for (uint64_t seed = first; seed < first + draws; ++seed) {
+    const LayoutRun run = testing::DrawRun(seed);
+    SCOPED_TRACE(absl::StrCat("seed ", seed, ": ", Describe(run)));
+    Announce("one rank", seed, run);
+    WriteSteeredWeights(run, dir / "initial");
+    const Training alone =
+        testing::Train(OnOneRank(run), dir / "initial", dir / "weights");
+    const Training shared =
+        testing::Train(run, dir / "initial", dir / "weights");
+    ExpectSameTraining(shared, alone, testing::ReadWeights(dir / "initial"));
+  }
+}
+
+// The same network, batch, tensor and context degree; all else drawn anew.
+LayoutRun DrawSameBits(const LayoutRun& base, testing::Draw& draw) {
+  while (true) {
+    LayoutRun run = base;
+    ParallelConfig& parallel = *run.config.mutable_parallel();
+    parallel.Clear();
+    DrawParallel(draw, base.config.model().cogformer().num_layers(), parallel);
+    parallel.set_tensor(base.config.parallel().tensor());
+    parallel.set_context(base.config.parallel().context());
+    parallel.set_sequence_parallel(base.config.parallel().sequence_parallel());
+    run.world =
+        static_cast<int>(parallel.tensor() * parallel.context() *
+                         parallel.pipeline() * draw.Of({1, 2, 2, 4, 4, 8}));
+    run.config.mutable_batch()->set_micro_batch_size(draw.Of({1, 1, 2, 4}));
+    run.config.set_activation_checkpointing(
+        static_cast<ActivationCheckpointing>(draw.Below(3)));
+    testing::FinishRun(run.config);
+    if (run.world <= 16 && ValidateConfig(run.config, {.world_size = run.world,
+                                                       .check_files = false})
+                               .ok()) {
+      return run;
+    }
+  }
+}
+
+// A network on few ranks, of which no axis is one that bits depend on.
+LayoutRun DrawBase(uint64_t seed, testing::Draw& draw) {
+  for (;; seed += 1000003) {
+    LayoutRun run = testing::DrawRun(seed);
+    ParallelConfig& parallel = *run.config.mutable_parallel();
+    run.world = static_cast<int>(parallel.tensor() * parallel.context());
+    if (run.world > 4) continue;
+    parallel.clear_pipeline();
+    parallel.clear_virtual_pipeline();
+    parallel.clear_layers_per_stage();
+    parallel.clear_zero_stage();
+    run.config.set_deterministic(LAYOUT_INVARIANT);
+    run.config.set_precision(draw.OneIn(2) ? BF16 : FP32);
+    run.config.mutable_batch()->set_global_batch_size(draw.Of({4, 8, 12, 16}));
+    run.config.mutable_batch()->set_micro_batch_size(1);
+    testing::FinishRun(run.config);
+    if (ValidateConfig(run.config,
+                       {.world_size = run.world, .check_files = false})
+            .ok()) {
+      return run;
+    }
+  }
+}
+
+TEST(RandomLayoutTest, LayoutInvariantRunsHaveTheSameBits) {
+  const int64_t draws = testing::FromEnvironment("COGDIST_RANDOM_DRAWS", 20);
+  const uint64_t first = testing::FromEnvironment("COGDIST_RANDOM_SEED", 1);
+  const TempDir dir;
+  for (uint64_t seed = first; seed < first + draws; ++seed) {
+    testing::Draw draw(seed);
+    const LayoutRun base = DrawBase(seed, draw);
+    const Training want = testing::Train(base, "", dir / "weights");
+    for (int i = 0; i < 3; ++i) {
+      const LayoutRun run = DrawSameBits(base, draw);
+      SCOPED_TRACE(absl::StrCat("seed ", seed, ": ", Describe(run)));
+      Announce("same bits", seed, run);
+      const Training got = testing::Train(run, "", dir / "weights");
+      EXPECT_EQ(got.history, want.history);
+      EXPECT_TRUE(got.weights == want.weights);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cogdist
