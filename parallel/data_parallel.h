@@ -26,6 +26,10 @@ class DataParallel : public UnitHooks {
  public:
   // `params` has been allocated for context.groups.replicas. Both outlive it.
   DataParallel(ParamStore& params, RankContext& context);
+  // Waits for traffic that is under way, so that the store may go afterwards.
+  ~DataParallel() override { context_.streams.replicas->Synchronize(); }
+  DataParallel(const DataParallel&) = delete;
+  DataParallel& operator=(const DataParallel&) = delete;
 
   // Between steps, on all ranks alike. false: nothing is sent beside the
   // computation, for comparison.
