@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "parallel/host_communicator.h"
@@ -65,6 +66,25 @@ absl::StatusOr<std::vector<CoreMask>> GatherMasks(MPI_Comm local, int size) {
   std::vector<CoreMask> masks;
   for (const cpu_set_t& cores : all) masks.push_back(ToMask(cores));
   return masks;
+}
+
+// A launcher of another MPI, or a left-over of its environment, would make
+// every rank a job of its own.
+absl::Status CheckLauncherAgrees(int world_size) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
+    const char* const text = std::getenv(name);
+    int ranks = 0;
+    if (text == nullptr || !absl::SimpleAtoi(text, &ranks)) continue;
+    if (ranks == world_size) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the environment says ", name, "=", ranks, ", but MPI has ", world_size,
+        world_size == 1 ? " rank" : " ranks",
+        ": the launcher is that of another MPI, or the variable is left over "
+        "from another job; start cogdist with the mpirun of the MPI that it "
+        "was built with, or alone without ",
+        name));
+  }
+  return absl::OkStatus();
 }
 
 std::vector<int> AllRanks(int world_size) {
@@ -149,6 +169,7 @@ absl::Status Bootstrap::StartMpi() {
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_rank(MPI_COMM_WORLD, &placement_.rank);
   MPI_Comm_size(MPI_COMM_WORLD, &placement_.world_size);
+  COG_RETURN_IF_ERROR(CheckLauncherAgrees(placement_.world_size));
   MPI_Comm local = MPI_COMM_NULL;
   COG_RETURN_IF_ERROR(
       MpiStatus(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED,

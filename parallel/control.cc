@@ -81,4 +81,19 @@ std::vector<std::string> ControlAllGather(const ControlChannel& channel,
   return blocks;
 }
 
+void ControlMeet(const ControlChannel& channel, absl::Span<const int> members) {
+  const int size = members.size();
+  const int self =
+      std::find(members.begin(), members.end(), channel.transport.rank()) -
+      members.begin();
+  COG_CHECK_LT(self, size);
+  Ledger::Lane lane = channel.lane;
+  lane.Begin({.operation = Operation::kBarrier});
+  for (int distance = 1; distance < size; distance *= 2) {
+    Exchange(channel, members[(self - distance + size) % size], "",
+             members[(self + distance) % size]);
+  }
+  lane.End();
+}
+
 }  // namespace cogdist

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "parallel/ledger.h"
 #include "parallel/transport.h"
 #include "runtime/device.h"
@@ -27,6 +28,11 @@ struct ControlChannel {
 // Bruck's algorithm (Bruck et al., 1997): ceil(log2(ranks)) exchanges.
 std::vector<std::string> ControlAllGather(const ControlChannel& channel,
                                           absl::string_view mine);
+
+// Returns after all `members`, this rank among them, have called it with the
+// same list; ranks that are not in it take no part. A dissemination barrier
+// (Hensgen, Finkel and Manber, 1988).
+void ControlMeet(const ControlChannel& channel, absl::Span<const int> members);
 
 }  // namespace cogdist
 

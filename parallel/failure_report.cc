@@ -51,10 +51,14 @@ const Ledger::LaneState* CurrentLane(const Ledger::RowState& row) {
 
 // "all-reduce of 1024 elements (operation 12 of group replicas)".
 std::string Describe(const Ledger::LaneState& lane) {
+  const int to = lane.entry.to, from = lane.entry.from;
   std::string text(Name(lane.entry.operation));
-  if (lane.entry.to >= 0) absl::StrAppend(&text, " to rank ", lane.entry.to);
-  if (lane.entry.from >= 0) {
-    absl::StrAppend(&text, " from rank ", lane.entry.from);
+  if (to >= 0 && from >= 0) {
+    absl::StrAppend(&text, "s to rank ", to, " and from rank ", from);
+  } else if (to >= 0) {
+    absl::StrAppend(&text, " to rank ", to);
+  } else if (from >= 0) {
+    absl::StrAppend(&text, " from rank ", from);
   }
   if (lane.entry.elements > 0) {
     absl::StrAppend(&text, " of ", lane.entry.elements, " elements");
@@ -93,23 +97,32 @@ struct Line {
   bool culprit = true;  // false: it may wait for somebody itself
 };
 
-// Why `rank` keeps the operation from ending; without a reason where nothing
-// speaks for it.
-Line Missing(const RankView& rank, const Ledger::LaneState& mine) {
+// Why others wait for `rank`, whatever they wait in; without a reason where
+// nothing speaks for it.
+Line Stuck(const RankView& rank) {
+  // A rank that has told of the failure has left, or will now.
+  if (rank.row.phase == Ledger::Phase::kLeaving) return {rank.rank};
   if (rank.state == ProcessState::kGone) return {rank.rank, "is gone"};
   if (rank.state == ProcessState::kStopped) {
     return {rank.rank, "is stopped by a signal"};
   }
-  if (!rank.row.known) return {rank.rank};
+  if (!rank.row.known || rank.responds) return {rank.rank};
+  return {rank.rank, "does not respond"};
+}
+
+// Why `rank` keeps the operation from ending.
+Line Missing(const RankView& rank, const Ledger::LaneState& mine) {
+  Line line = Stuck(rank);
+  if (!rank.row.known || !mine.entry.collective()) return line;
   const Ledger::LaneState* const lane = FindLane(rank.row, mine.name);
-  const bool behind =
-      mine.entry.collective() && (lane == nullptr || lane->begun < mine.begun);
-  if (!rank.responds) {
-    return {rank.rank, behind ? "has not arrived and does not respond"
-                              : "does not respond"};
+  if (lane != nullptr && lane->begun >= mine.begun) return line;
+  if (line.reason.empty()) {
+    return {rank.rank, "has not arrived", /*culprit=*/false};
   }
-  if (!behind) return {rank.rank};
-  return {rank.rank, "has not arrived", /*culprit=*/false};
+  if (rank.state == ProcessState::kAlive) {
+    line.reason = "has not arrived and does not respond";
+  }
+  return line;
 }
 
 std::string Numbers(const std::vector<int>& ranks) {
@@ -117,16 +130,38 @@ std::string Numbers(const std::vector<int>& ranks) {
                       absl::StrJoin(ranks, ", "));
 }
 
-// Of the ranks that have not arrived those that do not wait for others, if
-// there are any.
+std::vector<int> RanksOf(const std::vector<Line>& lines) {
+  std::vector<int> ranks;
+  for (const Line& line : lines) ranks.push_back(line.rank);
+  return ranks;
+}
+
 std::vector<int> Culprits(const std::vector<Line>& lines) {
   std::vector<int> culprits;
-  std::vector<int> all;
   for (const Line& line : lines) {
     if (line.culprit) culprits.push_back(line.rank);
-    all.push_back(line.rank);
   }
-  return culprits.empty() ? all : culprits;
+  return culprits;
+}
+
+// Whom the operation waits for, from the lines of its members. Where they only
+// wait themselves, it is held up from outside; that rank is added to `lines`.
+std::string Blame(const std::vector<RankView>& ranks,
+                  std::vector<Line>& lines) {
+  const std::vector<int> culprits = Culprits(lines);
+  if (!culprits.empty()) return absl::StrCat("missing: ", Numbers(culprits));
+  const std::vector<int> waiting = RanksOf(lines);
+  std::vector<Line> outside;
+  for (const RankView& rank : ranks) {
+    Line line = Stuck(rank);
+    if (!line.reason.empty()) outside.push_back(std::move(line));
+  }
+  lines.insert(lines.begin(), outside.begin(), outside.end());
+  if (!outside.empty()) {
+    return absl::StrCat("held up by ", Numbers(RanksOf(outside)));
+  }
+  if (!waiting.empty()) return absl::StrCat("missing: ", Numbers(waiting));
+  return "all ranks that are seen from here take part";
 }
 
 std::string Details(const std::vector<RankView>& ranks,
@@ -197,16 +232,14 @@ FailureReport ReportTimeout(const Ledger& ledger,
     Line line = Missing(ranks[member], mine);
     if (!line.reason.empty()) lines.push_back(std::move(line));
   }
-  const std::vector<int> missing = Culprits(lines);
-  return {
-      .headline = absl::StrCat(
-          "rank ", self.rank, ", step ", mine.step, ": ", Describe(mine),
-          " has not ended for ", Seconds(MonotonicSeconds() - mine.since),
-          " (resilience.collective_timeout_seconds: ", timeout_seconds, "); ",
-          missing.empty() ? "all ranks that are seen from here take part"
-                          : absl::StrCat("missing: ", Numbers(missing))),
-      .details =
-          absl::StrCat(Details(ranks, lines), Elsewhere(ranks, members))};
+  const std::string blame = Blame(ranks, lines);
+  return {.headline = absl::StrCat(
+              "rank ", self.rank, ", step ", mine.step, ": ", Describe(mine),
+              " has not ended for ", Seconds(MonotonicSeconds() - mine.since),
+              " (resilience.collective_timeout_seconds: ", timeout_seconds,
+              "); ", blame),
+          .details =
+              absl::StrCat(Details(ranks, lines), Elsewhere(ranks, members))};
 }
 
 FailureReport ReportGone(const Ledger& ledger,

@@ -18,8 +18,8 @@ namespace cogdist {
 enum class FaultPoint {
   kStart,       // before the model is allocated, as step 0
   kStep,        // before a step's first micro-batch
-  kGradient,    // the first gradients of the last micro-batch are complete,
-                // and not yet summed over ranks
+  kGradient,    // the first backward pass has added to a unit's gradients,
+                // which are not yet summed over ranks
   kCollective,  // this rank's share of the step is done, others wait for its
                 // gradients
   kParameter,   // after the update

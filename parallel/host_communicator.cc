@@ -49,7 +49,8 @@ HostCommunicator::HostCommunicator(std::unique_ptr<Transport> transport,
   if (group_.ledger == nullptr) return;
   Ledger& ledger = *group_.ledger;
   collective_lane_ = ledger.AddLane(group_.name, group_.members);
-  message_lane_ = ledger.AddLane(group_.name + " messages", group_.members);
+  send_lane_ = ledger.AddLane(group_.name + " sends", group_.members);
+  receive_lane_ = ledger.AddLane(group_.name + " receives", group_.members);
   control_lane_ = ledger.AddLane(group_.name + " control", group_.members);
 }
 
@@ -96,7 +97,7 @@ void HostCommunicator::DoSendRecv(Stream& stream, const Transfer& send,
                                    {recv.x.bytes(), recv.peer}),
                                .send_from = send.x.data,
                                .receive_into = recv.x.data};
-  args.lane = message_lane_;
+  args.lane = recv.x.bytes() > 0 ? receive_lane_ : send_lane_;
   args.entry = {.operation = Operation::kSendReceive,
                 .elements = send.x.num_elements() + recv.x.num_elements(),
                 .bytes = send.x.bytes() + recv.x.bytes()};
@@ -115,11 +116,23 @@ absl::StatusOr<std::unique_ptr<Communicator>> HostCommunicator::DoSplit(
     absl::Span<const int> members, absl::string_view name) {
   COG_CHECK(std::find(members.begin(), members.end(), rank()) != members.end());
   if (members.size() == 1) return std::make_unique<SingleCommunicator>();
-  COG_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport,
-                       transport_->Split(members));
   LedgerGroup group = {.ledger = group_.ledger,
                        .name = name.empty() ? group_.name : std::string(name)};
   for (const int member : members) group.members.push_back(WorldRank(member));
+  // A transport may block while it makes a group: nobody could tell then who
+  // has come. So the members meet before.
+  Ledger::Lane lane;
+  if (group.ledger != nullptr) {
+    lane = group.ledger->AddLane(group.name + " creation", group.members);
+  }
+  ControlMeet({.transport = *transport_,
+               .device = device_,
+               .tag = kControlTag,
+               .bytes_sent = traffic_.control_bytes,
+               .lane = lane},
+              members);
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport,
+                       transport_->Split(members));
   return std::make_unique<HostCommunicator>(std::move(transport), device_,
                                             options_, std::move(group));
 }

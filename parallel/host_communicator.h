@@ -75,7 +75,8 @@ class HostCommunicator : public Communicator {
   MessageOptions options_;
   LedgerGroup group_;
   Ledger::Lane collective_lane_;
-  Ledger::Lane message_lane_;
+  Ledger::Lane send_lane_;     // of what is only sent
+  Ledger::Lane receive_lane_;  // of other messages
   Ledger::Lane control_lane_;
   int64_t collectives_ = 0;        // started so far
   std::vector<int64_t> sends_;     // started so far, by peer

@@ -17,8 +17,8 @@
 namespace cogdist {
 namespace {
 
-// Three for each group: the mesh's six, those of a model, a pipeline's links.
-constexpr int kMaxLanes = 48;
+// Five for each group: the mesh's, a model's two, a pipeline's two links.
+constexpr int kMaxLanes = 64;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 // A short text in a file; written before it is published, then left alone.

@@ -5,8 +5,10 @@
 //
 // A row has lanes. The operations of one lane follow each other, and lanes of
 // the same name on two ranks go through the same operations: a group has a lane
-// for its collectives and one for its control operations. Point-to-point
-// operations have lanes of their own, in which each operation names its peer.
+// for its collectives, one for its control operations and one for the time when
+// it is made. Point-to-point operations have lanes of their own, in which each
+// operation names its peer; what is only sent does not follow what is received,
+// and has another one.
 
 #ifndef COGDIST_PARALLEL_LEDGER_H_
 #define COGDIST_PARALLEL_LEDGER_H_

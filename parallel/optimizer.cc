@@ -19,9 +19,14 @@ double ClipFactor(double norm, double limit) {
   return std::min(1.0, limit / (norm + 1e-6));
 }
 
-// Chunks of the tensor that this rank sums up.
+// Chunks of the tensor that this rank sums up. Of a further copy nothing
+// counts, but one that is not finite must not go unseen; where gradients of
+// copies have been summed, all copies have the same.
 int64_t NumChunks(const ParamStore& params, const ParamStore::Tensor& tensor) {
-  return tensor.counts() ? NumReduceChunks(params.share(tensor).count) : 0;
+  const bool seen =
+      tensor.tied_to.has_value() || tensor.named.copies.partial_gradients;
+  if (!tensor.counts() && seen) return 0;
+  return NumReduceChunks(params.share(tensor).count);
 }
 
 }  // namespace
@@ -60,9 +65,9 @@ Optimizer::Norm Optimizer::LocalNorm(Stream& stream) {
   auto sum = host.begin();
   for (const ParamStore::Tensor& tensor : params_->tensors()) {
     for (int64_t i = NumChunks(*params_, tensor); i > 0; --i, ++sum) {
-      norm.squares.Add(*sum);
-      if (std::isfinite(*sum) || !norm.culprit.empty()) continue;
-      norm.culprit = tensor.named.name;
+      const bool finite = std::isfinite(*sum);
+      if (tensor.counts() || !finite) norm.squares.Add(*sum);
+      if (!finite && norm.culprit.empty()) norm.culprit = tensor.named.name;
     }
   }
   return norm;

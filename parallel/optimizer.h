@@ -34,7 +34,8 @@ class Optimizer {
 
   struct Norm {
     // Of the gradients: the sums over all ranks' are of every parameter once,
-    // and have the same bits for every data layout.
+    // and have the same bits for every data layout. Not finite if any copy of a
+    // parameter has such a gradient.
     ExactSum squares;
     // The first tensor whose gradient is not finite, if any.
     std::string culprit;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -22,32 +23,39 @@ uint32_t Checksum(Stream& stream, const TensorView& x) {
   return crc;
 }
 
-// The rank and a checksum of each tensor, back to back.
-std::string Checksums(int world_rank, Stream& stream,
-                      absl::Span<const ReplicatedTensor> tensors) {
-  std::string sums;
-  const auto append = [&](uint32_t number) {
-    sums.append(reinterpret_cast<const char*>(&number), sizeof(number));
-  };
-  append(world_rank);
+// What a rank tells of a tensor.
+struct Record {
+  int64_t first = 0;
+  int64_t count = 0;
+  int32_t rank = 0;  // of the world
+  uint32_t crc = 0;
+};
+
+// A record of each tensor, back to back.
+std::string Records(int world_rank, Stream& stream,
+                    absl::Span<const ReplicatedTensor> tensors) {
+  std::string records;
   for (const ReplicatedTensor& tensor : tensors) {
-    append(Checksum(stream, tensor.weights));
+    const Record record = {.first = tensor.first,
+                           .count = tensor.weights.num_elements(),
+                           .rank = world_rank,
+                           .crc = Checksum(stream, tensor.weights)};
+    records.append(reinterpret_cast<const char*>(&record), sizeof(record));
   }
-  return sums;
+  return records;
 }
 
-uint32_t Number(const std::string& sums, size_t index) {
-  uint32_t number = 0;
-  std::memcpy(&number, sums.data() + index * sizeof(number), sizeof(number));
-  return number;
-}
+// Ranks of the world by the checksum that they have of the same elements.
+using Holders = std::map<uint32_t, std::vector<int>>;
 
-// Ranks of the world by the checksum that they have of tensor `index`.
-std::map<uint32_t, std::vector<int>> Holders(
-    const std::vector<std::string>& sums, size_t index) {
-  std::map<uint32_t, std::vector<int>> holders;
-  for (const std::string& those : sums) {
-    holders[Number(those, index + 1)].push_back(Number(those, 0));
+// Of tensor `index`, by the elements that ranks have of it.
+std::map<std::pair<int64_t, int64_t>, Holders> HoldersOf(
+    const std::vector<std::string>& records, size_t index) {
+  std::map<std::pair<int64_t, int64_t>, Holders> holders;
+  for (const std::string& those : records) {
+    Record record;
+    std::memcpy(&record, those.data() + index * sizeof(record), sizeof(record));
+    holders[{record.first, record.count}][record.crc].push_back(record.rank);
   }
   return holders;
 }
@@ -57,9 +65,9 @@ std::string Numbers(const std::vector<int>& ranks) {
                       absl::StrJoin(ranks, ", "));
 }
 
-std::string Difference(absl::string_view name,
-                       const std::map<uint32_t, std::vector<int>>& holders,
-                       size_t ranks) {
+std::string Difference(absl::string_view name, const Holders& holders) {
+  size_t ranks = 0;
+  for (const auto& [crc, those] : holders) ranks += those.size();
   std::vector<int> minority;
   bool has_majority = false;
   std::vector<std::string> sums;
@@ -79,6 +87,26 @@ std::string Difference(absl::string_view name,
                       " (checksums: ", absl::StrJoin(sums, "; "), ")");
 }
 
+// The store's tensors that the ranks of `group` hold copies of.
+std::vector<ReplicatedTensor> CopiesIn(const Communicator& group,
+                                       const ParamStore& params) {
+  std::vector<ReplicatedTensor> copies;
+  for (const ParamStore::Tensor& tensor : params.tensors()) {
+    if (tensor.named.copies.group != &group) continue;
+    if (params.zero_stage() < 3) {
+      copies.push_back(
+          {tensor.named.name, params.unit_weights(tensor.unit, tensor.range)});
+      continue;
+    }
+    // Replicas may share a unit out in another way on each rank of the group.
+    const ElementRange owned = params.owned(tensor);
+    copies.push_back({.name = tensor.named.name,
+                      .weights = params.master(owned),
+                      .first = owned.begin - tensor.range.begin});
+  }
+  return copies;
+}
+
 }  // namespace
 
 std::vector<ReplicatedTensor> ReplicatedWeights(const ParamStore& params) {
@@ -95,16 +123,17 @@ std::vector<std::string> CompareReplicas(
     Communicator& group, int world_rank, Stream& stream,
     absl::Span<const ReplicatedTensor> tensors) {
   if (group.size() == 1) return {};
-  const std::string mine = Checksums(world_rank, stream, tensors);
-  const std::vector<std::string> sums = group.AllGatherStrings(mine);
-  for (const std::string& other : sums) {
+  const std::string mine = Records(world_rank, stream, tensors);
+  const std::vector<std::string> records = group.AllGatherStrings(mine);
+  for (const std::string& other : records) {
     COG_CHECK_EQ(other.size(), mine.size());
   }
   std::vector<std::string> differences;
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const auto holders = Holders(sums, i);
-    if (holders.size() == 1) continue;
-    differences.push_back(Difference(tensors[i].name, holders, sums.size()));
+    for (const auto& [elements, holders] : HoldersOf(records, i)) {
+      if (holders.size() == 1) continue;
+      differences.push_back(Difference(tensors[i].name, holders));
+    }
   }
   return differences;
 }
@@ -124,14 +153,8 @@ std::vector<std::string> CheckReplicas(const ParamStore& params,
     }
   }
   for (Communicator* group : groups) {
-    std::vector<ReplicatedTensor> copies;
-    for (const ParamStore::Tensor& tensor : params.tensors()) {
-      if (tensor.named.copies.group != group) continue;
-      copies.push_back(
-          {tensor.named.name, params.master(params.owned(tensor))});
-    }
     const std::vector<std::string> more =
-        CompareReplicas(*group, world_rank, stream, copies);
+        CompareReplicas(*group, world_rank, stream, CopiesIn(*group, params));
     differences.insert(differences.end(), more.begin(), more.end());
   }
   return differences;

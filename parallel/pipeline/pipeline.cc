@@ -12,10 +12,11 @@ namespace cogdist {
 namespace {
 
 // A communicator of the same ranks with message counts of its own.
-absl::StatusOr<std::unique_ptr<Communicator>> Duplicate(Communicator& group) {
+absl::StatusOr<std::unique_ptr<Communicator>> Duplicate(
+    Communicator& group, absl::string_view name) {
   std::vector<int> ranks(group.size());
   std::iota(ranks.begin(), ranks.end(), 0);
-  return group.Split(ranks);
+  return group.Split(ranks, name);
 }
 
 }  // namespace
@@ -50,8 +51,10 @@ absl::Status Pipeline::CreateLinks(const Args& args) {
   const int previous = (rank_ + shape_.ranks - 1) % shape_.ranks;
   // With two ranks, next and previous are the same: activations and gradients
   // would be mixed up in one group.
-  COG_ASSIGN_OR_RETURN(auto forward_group, Duplicate(args.group));
-  COG_ASSIGN_OR_RETURN(auto backward_group, Duplicate(args.group));
+  COG_ASSIGN_OR_RETURN(auto forward_group,
+                       Duplicate(args.group, "pipeline activations"));
+  COG_ASSIGN_OR_RETURN(auto backward_group,
+                       Duplicate(args.group, "pipeline gradients"));
   COG_ASSIGN_OR_RETURN(activations_,
                        PipelineLink::Create({.group = std::move(forward_group),
                                              .compute = &args.compute,

@@ -208,7 +208,7 @@ TEST(CollectiveWatchTest, OfAMessageThePeerIsMissing) {
   const TempDir dir;
   Ledger first(0, Here(3));
   Ledger second(2, Here(3));
-  Ledger::Lane lane = first.AddLane("pipeline messages", AllOfThem(3));
+  Ledger::Lane lane = first.AddLane("pipeline receives", AllOfThem(3));
   ASSERT_TRUE(first.Share(dir / "file").ok());
   ASSERT_TRUE(second.Share(dir / "file").ok());
   lane.Begin({.operation = Operation::kSendReceive, .from = 2});
