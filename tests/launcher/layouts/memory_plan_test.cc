@@ -178,7 +178,8 @@ TEST(MemoryPlanTest, ContextRanksShareOutTheTokens) {
                          0)
         .slot_bytes;
   };
-  EXPECT_EQ(kept(4) * 4, kept(1));
+  // Small tensors round up to the arena's alignment.
+  EXPECT_NEAR(kept(4) * 4.0 / kept(1), 1, 0.01);
 }
 
 }  // namespace
