@@ -2,6 +2,8 @@
 
 #include <ostream>
 
+#include "absl/strings/str_cat.h"
+
 namespace cogdist {
 
 ExitCode ExitCodeOf(const absl::Status& status) {
@@ -28,7 +30,9 @@ absl::Status WhileRunning(const absl::Status& status) {
 
 ExitCode ReportError(const absl::Status& status, std::ostream& err) {
   if (!status.ok()) {
-    err << "cogdist: error: " << status.message() << std::endl;
+    // In one piece: other ranks may be writing, too.
+    err << absl::StrCat("cogdist: error: ", status.message(), "\n")
+        << std::flush;
   }
   return ExitCodeOf(status);
 }

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -218,6 +219,61 @@ TEST(CollectiveWatchTest, OfAMessageThePeerIsMissing) {
   EXPECT_THAT(said.Wait(),
               AllOf(HasSubstr("message from rank 2"),
                     HasSubstr("missing: rank 2\n"), Not(HasSubstr("rank 1"))));
+}
+
+// Rank 0 waits for a message of rank 1, which waits for rank 2.
+TEST(CollectiveWatchTest, TheRankThatOthersWaitForIsNamed) {
+  const TempDir dir;
+  std::vector<std::unique_ptr<Ledger>> ledgers;
+  std::vector<Ledger::Lane> pipeline;
+  std::vector<Ledger::Lane> tensor;
+  for (int rank = 0; rank < 3; ++rank) {
+    ledgers.push_back(std::make_unique<Ledger>(rank, Here(3)));
+    pipeline.push_back(ledgers[rank]->AddLane("pipeline receives", {0, 1}));
+    tensor.push_back(ledgers[rank]->AddLane("tensor", {1, 2}));
+    ASSERT_TRUE(ledgers[rank]->Share(dir / "file").ok());
+  }
+  pipeline[0].Begin({.operation = Operation::kSendReceive, .from = 1});
+  tensor[1].Begin({.operation = Operation::kAllReduce});
+  const Waiting waiting0(pipeline[0]);
+  const Waiting waiting1(tensor[1]);
+  Said said;
+  CollectiveWatch watch(*ledgers[0], said.Options(0.3));
+  EXPECT_THAT(said.Wait(), AllOf(HasSubstr("; held up by rank 2\n"),
+                                 HasSubstr("rank 2 (process"),
+                                 HasSubstr("does not respond")));
+}
+
+// Who has told of the failure has left, but is not its cause.
+TEST(CollectiveWatchTest, WhoHasToldIsNotMissing) {
+  const TempDir dir;
+  Ledger first(0, Here(3));
+  Ledger second(1, Here(3));
+  Ledger third(2, Here(3));
+  Ledger::Lane lane = first.AddLane("world", AllOfThem(3));
+  for (Ledger* ledger : {&first, &second, &third}) {
+    ASSERT_TRUE(ledger->Share(dir / "file").ok());
+  }
+  second.SetPhase(Ledger::Phase::kLeaving);
+  lane.Begin({.operation = Operation::kBarrier});
+  const Waiting waiting(lane);
+  Said said;
+  CollectiveWatch watch(first, said.Options(0.3));
+  EXPECT_THAT(said.Wait(), HasSubstr("missing: rank 2\n"));
+}
+
+TEST(CollectiveWatchTest, AMessageBothWaysNamesBothPeers) {
+  Ledger ledger(1, Here(3));
+  Ledger::Lane lane = ledger.AddLane("context receives", AllOfThem(3));
+  lane.Begin({.operation = Operation::kSendReceive,
+              .elements = 8,
+              .to = 2,
+              .from = 0});
+  const Waiting waiting(lane);
+  Said said;
+  CollectiveWatch watch(ledger, said.Options(0.3));
+  EXPECT_THAT(said.Wait(),
+              HasSubstr("messages to rank 2 and from rank 0 of 8 elements"));
 }
 
 TEST(CollectiveWatchTest, OtherNodesAreNotKnown) {

@@ -11,6 +11,7 @@
 #include "runtime/bfloat16.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/rng.h"
+#include "tests/testing/rank_threads.h"
 
 namespace cogdist {
 namespace {
@@ -195,6 +196,31 @@ TEST_F(OptimizerTest, NamesTheFirstTensorThatIsNotFinite) {
     EXPECT_EQ(optimizer.LocalNorm(*stream_).culprit, "matrix");
   }
   EXPECT_EQ(optimizer.updates(), 0);
+}
+
+// Only the first copy counts, but a NaN in any of them is seen.
+TEST(OptimizerCopiesTest, NoCopyHidesWhatIsNotFinite) {
+  testing::RunRanks(2, [](testing::TestRank& self) {
+    ParamStore params;
+    params.Add(params.AddUnit("block"),
+               {.tensors = {{.name = "gain",
+                             .shape = {3},
+                             .copies = {self.world.get(), false}}}});
+    ASSERT_TRUE(
+        params.Allocate({.device = self.device, .stream = *self.compute}).ok());
+    auto optimizer = Optimizer::Create(
+        {.config = OptimizerConfig(), .params = params, .device = self.device});
+    ASSERT_TRUE(optimizer.ok());
+    float* const gradient =
+        params.gradients(params.tensors()[0].range).Data<float>();
+    gradient[1] = 2;
+    EXPECT_EQ(optimizer->LocalNorm(*self.compute).squares.Value(),
+              self.rank == 0 ? 4 : 0);
+    gradient[1] = static_cast<float>(kNan);
+    const Optimizer::Norm norm = optimizer->LocalNorm(*self.compute);
+    EXPECT_FALSE(std::isfinite(norm.squares.Value()));
+    EXPECT_EQ(norm.culprit, "gain");
+  });
 }
 
 }  // namespace
