@@ -98,7 +98,8 @@ std::vector<float> SumOfCopies(int data, int stage) {
       data_parallel.End(unit, Pass::kBackward);
     }
     data_parallel.FinishGradients();
-    if (tensor.rank() != 0) return;
+    // At stage 0 every replica has all of it.
+    if (tensor.rank() != 0 || (stage == 0 && replica != 0)) return;
     const ParamStore::Tensor& tensor_of = params.tensors()[1];
     const ParamStore::Range owned = params.owned(tensor_of);
     std::copy_n(params.gradients(owned).Data<float>(), owned.count,
