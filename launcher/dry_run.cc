@@ -1,6 +1,7 @@
 #include "launcher/dry_run.h"
 
 #include <cstring>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -33,6 +34,10 @@ std::vector<StepPlan> GatherPlans(const StepPlan& mine, Communicator& world) {
   return plans;
 }
 
+void KeepLarger(const StepPlan& plan, StepPlan& largest) {
+  if (plan.memory.total() > largest.memory.total()) largest = plan;
+}
+
 // Of each stage the rank that needs the most memory. `plans` by rank.
 std::vector<StepPlan> LargestByStage(const std::vector<StepPlan>& plans,
                                      const Mesh& mesh) {
@@ -40,7 +45,7 @@ std::vector<StepPlan> LargestByStage(const std::vector<StepPlan>& plans,
   for (size_t rank = 0; rank < plans.size(); ++rank) {
     StepPlan& stage =
         largest[mesh.Index(MeshAxis::kPipeline, static_cast<int>(rank))];
-    if (plans[rank].memory.total() > stage.memory.total()) stage = plans[rank];
+    KeepLarger(plans[rank], stage);
   }
   return largest;
 }
@@ -78,11 +83,19 @@ absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
                        std::ostream& out) {
   COG_ASSIGN_OR_RETURN(const Mesh mesh, Mesh::Create(static_cast<int>(ranks),
                                                      config.parallel()));
-  std::vector<StepPlan> plans;
-  for (int stage = 0; stage < mesh.size(MeshAxis::kPipeline); ++stage) {
-    const int rank = mesh.RankOf({0, 0, 0, stage});
-    COG_ASSIGN_OR_RETURN(plans.emplace_back(),
-                         TrainingStep::Plan(config, mesh, rank));
+  // Of uneven shares the first rank of a group has the largest; of a sequence,
+  // the rank with the middle has other pieces to attend to than that with the
+  // ends.
+  const std::set<int> contexts = {0, mesh.size(MeshAxis::kContext) - 1};
+  std::vector<StepPlan> plans(mesh.size(MeshAxis::kPipeline));
+  for (int stage = 0; stage < static_cast<int>(plans.size()); ++stage) {
+    for (const int context : contexts) {
+      COG_ASSIGN_OR_RETURN(
+          const StepPlan plan,
+          TrainingStep::Plan(config, mesh,
+                             mesh.RankOf({0, context, 0, stage})));
+      KeepLarger(plan, plans[stage]);
+    }
   }
   PrintPlans(config, {.mesh = mesh}, plans, out);
   for (const StepPlan& plan : plans) {

@@ -18,7 +18,7 @@ namespace cogdist {
 absl::Status DryRun(const RunConfig& config, const RankContext& context,
                     std::ostream& out);
 
-// Plans a rank of each pipeline stage of a job of `ranks` ranks.
+// Plans the largest rank of each pipeline stage of a job of `ranks` ranks.
 absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
                        std::ostream& out);
 

@@ -110,7 +110,8 @@ TEST(ManyRanksTest, PlansEveryPipelineStage) {
   const TempDir dir;
   const std::string plan =
       Config("cogformer_1b.pbtxt") +
-      " --dry_run --set parallel.pipeline=3 --set parallel.context=2";
+      " --dry_run --set parallel.pipeline=3 --set parallel.context=2 "
+      "--set batch.global_batch_size=64";
   const ProcessResult many =
       RunCogdist(dir, 24, plan + " --set batch.micro_batch_size=1");
   ASSERT_EQ(many.exit_code, 0) << many.output;
@@ -120,12 +121,7 @@ TEST(ManyRanksTest, PlansEveryPipelineStage) {
   }
   const ProcessResult one =
       RunCogdist(dir, 1, plan + " --set batch.micro_batch_size=1 --ranks 24");
-  // The first rank of each stage, whose ZeRO parts may be a little smaller than
-  // those of the largest: the numbers differ in the last digits.
-  for (const char* text : {"memory 0:      1.5", "memory 1:      1.3"}) {
-    EXPECT_THAT(many.output, HasSubstr(text));
-    EXPECT_THAT(one.output, HasSubstr(text));
-  }
+  EXPECT_EQ(Plan(many.output), Plan(one.output));
 
   const ProcessResult bad = RunCogdist(dir, 1, plan + " --ranks 32");
   EXPECT_EQ(bad.exit_code, 2);
