@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <utility>
@@ -17,8 +18,11 @@ namespace cogdist {
 namespace {
 
 constexpr int kLookEveryMs = 200;
-// Long enough for a rank that waits to have polled, on a crowded machine, too.
-constexpr absl::Duration kPause = absl::Milliseconds(500);
+// Long enough for a rank that waits to have polled, on a crowded machine, too;
+// and short beside the time for which it has been waiting.
+absl::Duration PauseFor(double timeout_seconds) {
+  return absl::Seconds(std::clamp(timeout_seconds / 6, 0.5, 2.0));
+}
 
 // One write, so that lines of several ranks do not mix.
 void PrintAndLeave(const std::string& message) {
@@ -100,7 +104,8 @@ bool CollectiveWatch::TellOfGone() {
 bool CollectiveWatch::TellOfTimeout() {
   const int lane = Overdue();
   if (lane < 0) return false;
-  const std::vector<RankView> ranks = LookAtRanks(ledger_, kPause);
+  const std::vector<RankView> ranks =
+      LookAtRanks(ledger_, PauseFor(options_.timeout_seconds));
   if (Overdue() != lane) return false;  // it has just ended
   Tell(ReportTimeout(ledger_, ranks, lane, options_.timeout_seconds));
   return true;

@@ -17,7 +17,7 @@ void Add(T* __restrict y, const T* __restrict x, int64_t count) {
 // Not std::max, which drops a NaN on one side: only a NaN differs from itself.
 void Max(float* __restrict y, const float* __restrict x, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
-    y[i] = (x[i] > y[i]) | (x[i] != x[i]) ? x[i] : y[i];
+    y[i] = ((x[i] > y[i]) | (x[i] != x[i])) ? x[i] : y[i];
   }
 }
 

@@ -33,7 +33,7 @@ data { train { prefix: "text" } eos_token_id: 256 }
 batch { global_batch_size: 12 }
 lr_schedule { peak_lr: 1e-2 }
 train_steps: 8
-resilience { collective_timeout_seconds: 3 }
+resilience { collective_timeout_seconds: 100 }
 run_dir: "run"
 )";
 
@@ -66,6 +66,15 @@ class FailureJob : public ::testing::Test {
     return MpiRun(absl::StrCat("-np ", ranks, " ", COGDIST_BINARY,
                                " config.pbtxt --resume none ", args),
                   fault);
+  }
+
+  // Where ranks hang. Elsewhere the time is one that a crowded machine keeps
+  // to.
+  ProcessResult Hang(int ranks, absl::string_view fault,
+                     absl::string_view args = "") {
+    return Train(ranks, fault,
+                 absl::StrCat("--set resilience.collective_timeout_seconds=",
+                              kTimeout, " ", args));
   }
 
   // Since the job that has just failed began to train, which is when it wrote

@@ -56,7 +56,7 @@ TEST_F(FailureTest, EveryPointAndWayOfDying) {
 TEST_F(FailureTest, AStoppedRankIsNamed) {
   for (int rank = 0; rank < 2; ++rank) {
     SCOPED_TRACE(rank);
-    const ProcessResult job = Train(2, absl::StrFormat("step:3:%d:stop", rank));
+    const ProcessResult job = Hang(2, absl::StrFormat("step:3:%d:stop", rank));
     EXPECT_EQ(job.exit_code, 1) << job.output;
     EXPECT_LT(SecondsSinceStart(), kTimeout + kGrace);
     EXPECT_THAT(job.output,
@@ -72,7 +72,7 @@ TEST_F(FailureTest, AStoppedRankIsNamed) {
 TEST_F(FailureTest, AStalledRankIsNamed) {
   for (const char* fault : {"collective:3:2:stall", "step:3:2:stall"}) {
     SCOPED_TRACE(fault);
-    const ProcessResult job = Train(3, fault);
+    const ProcessResult job = Hang(3, fault);
     EXPECT_EQ(job.exit_code, 1) << job.output;
     EXPECT_LT(SecondsSinceStart(), kTimeout + kGrace);
     EXPECT_THAT(job.output,
@@ -83,7 +83,7 @@ TEST_F(FailureTest, AStalledRankIsNamed) {
 }
 
 TEST_F(FailureTest, AStallBeforeTheFirstStepIsNamed) {
-  const ProcessResult job = Train(2, "start:0:1:stall");
+  const ProcessResult job = Hang(2, "start:0:1:stall");
   EXPECT_EQ(job.exit_code, 1) << job.output;
   EXPECT_THAT(job.output,
               ContainsRegex("rank 0, step 0: exchange of values .* of group "
