@@ -1,9 +1,7 @@
 #include "launcher/dry_run.h"
 
-#include <cstring>
 #include <set>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,38 +12,23 @@
 #include "launcher/run_summary.h"
 #include "launcher/training_step.h"
 #include "launcher/validate.h"
-#include "runtime/check.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
 namespace {
-
-static_assert(std::is_trivially_copyable_v<StepPlan>);
-
-// Every rank's plan, by rank.
-std::vector<StepPlan> GatherPlans(const StepPlan& mine, Communicator& world) {
-  const absl::string_view bytes(reinterpret_cast<const char*>(&mine),
-                                sizeof(mine));
-  std::vector<StepPlan> plans;
-  for (const std::string& other : world.AllGatherStrings(bytes)) {
-    COG_CHECK_EQ(other.size(), sizeof(StepPlan));
-    std::memcpy(&plans.emplace_back(), other.data(), sizeof(StepPlan));
-  }
-  return plans;
-}
 
 void KeepLarger(const StepPlan& plan, StepPlan& largest) {
   if (plan.memory.total() > largest.memory.total()) largest = plan;
 }
 
 // Of each stage the rank that needs the most memory. `plans` by rank.
-std::vector<StepPlan> LargestByStage(const std::vector<StepPlan>& plans,
+std::vector<StepPlan> LargestByStage(const std::vector<PlacedPlan>& plans,
                                      const Mesh& mesh) {
   std::vector<StepPlan> largest(mesh.size(MeshAxis::kPipeline));
   for (size_t rank = 0; rank < plans.size(); ++rank) {
     StepPlan& stage =
         largest[mesh.Index(MeshAxis::kPipeline, static_cast<int>(rank))];
-    KeepLarger(plans[rank], stage);
+    KeepLarger(plans[rank].plan, stage);
   }
   return largest;
 }
@@ -65,16 +48,15 @@ void PrintPlans(const RunConfig& config, const RunLayout& layout,
 absl::Status DryRun(const RunConfig& config, const RankContext& context,
                     std::ostream& out) {
   COG_ASSIGN_OR_RETURN(
-      const StepPlan mine,
-      TrainingStep::Plan(config, context.mesh, context.rank()));
-  const std::vector<StepPlan> plans = GatherPlans(mine, *context.groups.world);
+      const std::vector<PlacedPlan> plans,
+      GatherPlans(config, context.placement, *context.groups.world));
   if (context.rank() != 0) return absl::OkStatus();
   PrintPlans(config,
              {.mesh = context.mesh, .threads = context.placement.num_threads},
              LargestByStage(plans, context.mesh), out);
   // The plan may be one for other machines: no error.
   const absl::Status fits =
-      CheckMemory(config, context.placement, AvailableMemoryBytes());
+      CheckMemory(config, context.placement, plans, AvailableMemoryBytes());
   if (!fits.ok()) out << "cogdist: warning: " << fits.message() << std::endl;
   return absl::OkStatus();
 }
@@ -98,12 +80,16 @@ absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
     }
   }
   PrintPlans(config, {.mesh = mesh}, plans, out);
-  for (const StepPlan& plan : plans) {
-    const int64_t available = AvailableMemoryBytes();
-    if (plan.memory.total() <= available) continue;
-    out << "cogdist: warning: a rank needs " << FormatBytes(plan.memory.total())
-        << " of memory, and this machine "
-        << "has " << FormatBytes(available) << " left" << std::endl;
+  const int64_t available = AvailableMemoryBytes();
+  for (size_t stage = 0; stage < plans.size(); ++stage) {
+    const int64_t needed = plans[stage].memory.total();
+    if (needed <= available) continue;
+    const int rank = mesh.RankOf({0, 0, 0, static_cast<int>(stage)});
+    out << "cogdist: warning: a rank needs " << FormatBytes(needed)
+        << " of memory by plan, and this machine has " << FormatBytes(available)
+        << " left; "
+        << MemoryAdvice(config, mesh.world_size(), {rank}, available)
+        << std::endl;
     break;
   }
   return absl::OkStatus();

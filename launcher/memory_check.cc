@@ -1,13 +1,17 @@
 #include "launcher/memory_check.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <limits>
-#include <string>
+#include <optional>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "launcher/human_format.h"
+#include "launcher/memory_remedy.h"
 #include "launcher/training_step.h"
+#include "runtime/check.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -47,49 +51,66 @@ int64_t GroupAvailableBytes() {
   return limit - used + caches;
 }
 
-// What makes the run fit, by asking the plan; empty if none of it does.
-std::string Remedy(RunConfig config, const Mesh& mesh, int rank, int64_t fits) {
-  const auto planned = [&] {
-    const auto plan = TrainingStep::Plan(config, mesh, rank);
-    return plan.ok() ? plan->memory.total() : kUnknown;
-  };
-  for (const ActivationCheckpointing mode : {SELECTIVE, FULL}) {
-    if (mode <= config.activation_checkpointing()) continue;
-    config.set_activation_checkpointing(mode);
-    if (planned() <= fits) {
-      return absl::StrCat("set activation_checkpointing: ",
-                          ActivationCheckpointing_Name(mode));
-    }
-  }
-  config.mutable_batch()->set_micro_batch_size(1);
-  if (planned() > fits) return "";
-  return "set batch.micro_batch_size: 1 and activation_checkpointing: FULL";
-}
-
 }  // namespace
 
 int64_t AvailableMemoryBytes() {
   return std::min(SystemAvailableBytes(), GroupAvailableBytes());
 }
 
-absl::Status CheckMemory(const RunConfig& config, const Placement& placement,
-                         int64_t available_bytes) {
-  const int64_t ranks = placement.local_size;
-  const int64_t fits = available_bytes / ranks;
+absl::StatusOr<std::vector<PlacedPlan>> GatherPlans(const RunConfig& config,
+                                                    const Placement& placement,
+                                                    Communicator& world) {
+  static_assert(std::is_trivially_copyable_v<PlacedPlan>);
   COG_ASSIGN_OR_RETURN(const Mesh mesh,
                        Mesh::Create(placement.world_size, config.parallel()));
-  COG_ASSIGN_OR_RETURN(const StepPlan plan,
+  PlacedPlan mine = {.node = placement.node};
+  COG_ASSIGN_OR_RETURN(mine.plan,
                        TrainingStep::Plan(config, mesh, placement.rank));
-  const int64_t needed = plan.memory.total();
-  if (needed <= fits) return absl::OkStatus();
-  const std::string remedy = Remedy(config, mesh, placement.rank, fits);
+  const absl::string_view bytes(reinterpret_cast<const char*>(&mine),
+                                sizeof(mine));
+  std::vector<PlacedPlan> plans;
+  for (const std::string& other : world.AllGatherStrings(bytes)) {
+    COG_CHECK_EQ(other.size(), sizeof(PlacedPlan));
+    std::memcpy(&plans.emplace_back(), other.data(), sizeof(PlacedPlan));
+  }
+  return plans;
+}
+
+absl::Status CheckMemory(const RunConfig& config, const Placement& placement,
+                         absl::Span<const PlacedPlan> plans,
+                         int64_t available_bytes) {
+  std::vector<int> ranks;
+  MemoryNeed need;
+  for (size_t rank = 0; rank < plans.size(); ++rank) {
+    if (plans[rank].node != placement.node) continue;
+    const int64_t bytes = plans[rank].plan.memory.total();
+    need.total += bytes;
+    need.largest = std::max(need.largest, bytes);
+    ranks.push_back(static_cast<int>(rank));
+  }
+  if (need.total <= available_bytes) return absl::OkStatus();
+  const std::string who = ranks.size() == 1 ? "a rank needs "
+                                            : absl::StrCat("the ", ranks.size(),
+                                                           " ranks here need ");
+  const bool lowest = placement.rank == placement.node;
   return absl::InvalidArgumentError(absl::StrCat(
-      "model: a rank needs ", FormatBytes(needed), " of memory by plan, ",
-      "and this machine has ", FormatBytes(available_bytes), " left for ",
-      ranks, ranks == 1 ? " rank; " : " ranks; ",
-      remedy.empty() ? "use a smaller model.cogformer, or fewer ranks on each "
-                       "machine"
-                     : remedy));
+      "model: ", who, FormatNeed(need, ranks.size()),
+      " of memory by plan, and this machine has ", FormatBytes(available_bytes),
+      " left",
+      lowest ? absl::StrCat("; ", MemoryAdvice(config, placement.world_size,
+                                               ranks, available_bytes))
+             : ""));
+}
+
+std::string MemoryAdvice(const RunConfig& config, int world_size,
+                         absl::Span<const int> ranks, int64_t available_bytes) {
+  const std::optional<MemoryRemedy> remedy =
+      FindMemoryRemedy(config, world_size, ranks, available_bytes);
+  if (!remedy.has_value()) {
+    return "use a smaller model.cogformer, or fewer ranks on each machine";
+  }
+  return absl::StrCat("set ", remedy->changes, ", to need ",
+                      FormatNeed(remedy->need, ranks.size()));
 }
 
 }  // namespace cogdist

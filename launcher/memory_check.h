@@ -5,8 +5,14 @@
 #define COGDIST_LAUNCHER_MEMORY_CHECK_H_
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "launcher/memory_plan.h"
+#include "parallel/communicator.h"
 #include "parallel/rank_context.h"
 #include "proto/run_config.pb.h"
 
@@ -17,11 +23,28 @@ namespace cogdist {
 // there is one. The largest number where the system does not tell.
 int64_t AvailableMemoryBytes();
 
-// OK if all ranks of this machine fit into `available_bytes` by the plan of the
-// training run `config`, resolved and valid. InvalidArgument says how much they
-// need, and what to set so that they fit, if that can be helped.
+// The plan of a rank, and the lowest rank on its machine.
+struct PlacedPlan {
+  int node = 0;
+  StepPlan plan;
+};
+
+// Every rank plans its own part of the training run `config`, resolved and
+// valid. All of them, by rank. Collective.
+absl::StatusOr<std::vector<PlacedPlan>> GatherPlans(const RunConfig& config,
+                                                    const Placement& placement,
+                                                    Communicator& world);
+
+// OK if the ranks on this rank's machine fit into `available_bytes` together.
+// InvalidArgument says how much they need; on the lowest of them, also what to
+// set so that they fit, if that can be helped (memory_remedy.h).
 absl::Status CheckMemory(const RunConfig& config, const Placement& placement,
+                         absl::Span<const PlacedPlan> plans,
                          int64_t available_bytes);
+
+// "set ..., with which N is needed", or what else to do.
+std::string MemoryAdvice(const RunConfig& config, int world_size,
+                         absl::Span<const int> ranks, int64_t available_bytes);
 
 }  // namespace cogdist
 

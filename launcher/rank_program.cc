@@ -32,16 +32,16 @@ absl::StatusOr<ExitCode> RunBody(
 }
 
 // What ends the job in good order, the same on all ranks.
-absl::Status CheckAll(const RunConfig& config, absl::string_view options,
-                      const Placement& placement, Communicator& world,
-                      DeviceType device,
-                      absl::FunctionRef<absl::Status(const Placement&)> check) {
+absl::Status CheckAll(
+    const RunConfig& config, absl::string_view options,
+    const Placement& placement, Communicator& world, DeviceType device,
+    absl::FunctionRef<absl::Status(const Placement&, Communicator&)> check) {
   // First: ranks with different configurations may find different faults.
   if (world.size() > 1) {
     COG_RETURN_IF_ERROR(
         CompareTraits(world, TraitsOf(config, Name(device), options)));
   }
-  return Agree(world, check(placement));
+  return Agree(world, check(placement, world));
 }
 
 // Until the configuration is known to be good, any time may be in it.
@@ -79,7 +79,7 @@ absl::Status Agree(Communicator& communicator, const absl::Status& mine) {
 
 absl::StatusOr<ExitCode> RunAsRank(
     const RunConfig& config, absl::string_view options,
-    absl::FunctionRef<absl::Status(const Placement&)> check,
+    absl::FunctionRef<absl::Status(const Placement&, Communicator&)> check,
     absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body) {
   COG_ASSIGN_OR_RETURN(Bootstrap bootstrap, Bootstrap::Start());
   const int rank = bootstrap.placement().rank;

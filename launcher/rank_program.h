@@ -22,8 +22,9 @@ absl::Status Agree(Communicator& communicator, const absl::Status& mine);
 
 // Joins the job that this process was started in, or a job of one rank, and
 // watches over its collectives; compares the ranks (agreement.h); calls
-// `check`, then, if it is OK on all ranks, `body`. `options`: what else than
-// `config` all ranks were started with.
+// `check` (with the world, whose control operations it may call), then, if it
+// is OK on all ranks, `body`. `options`: what else than `config` all ranks were
+// started with.
 //
 // An error of `check` is printed by rank 0 alone, and all ranks return its exit
 // code. An error of `body` after which other ranks may be waiting is printed
@@ -31,7 +32,7 @@ absl::Status Agree(Communicator& communicator, const absl::Status& mine);
 // returned.
 absl::StatusOr<ExitCode> RunAsRank(
     const RunConfig& config, absl::string_view options,
-    absl::FunctionRef<absl::Status(const Placement&)> check,
+    absl::FunctionRef<absl::Status(const Placement&, Communicator&)> check,
     absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body);
 
 }  // namespace cogdist

@@ -179,17 +179,18 @@ absl::Status Bootstrap::StartMpi() {
   MPI_Comm_size(local, &placement_.local_size);
   absl::StatusOr<std::vector<CoreMask>> masks =
       GatherMasks(local, placement_.local_size);
-  int node = placement_.rank;
-  MPI_Bcast(&node, 1, MPI_INT, 0, local);
+  placement_.node = placement_.rank;
+  MPI_Bcast(&placement_.node, 1, MPI_INT, 0, local);
   MPI_Comm_free(&local);
   COG_RETURN_IF_ERROR(masks.status());
-  if (placement_.world_size > 1) COG_RETURN_IF_ERROR(OpenLedger(node));
+  if (placement_.world_size > 1) COG_RETURN_IF_ERROR(OpenLedger());
   placement_.num_threads = ThreadShare(*masks, placement_.local_rank);
   idle_cores_ = CountIdle(*masks);
   return absl::OkStatus();
 }
 
-absl::Status Bootstrap::OpenLedger(int node) {
+absl::Status Bootstrap::OpenLedger() {
+  const int node = placement_.node;
   COG_ASSIGN_OR_RETURN(std::vector<RankIdentity> ranks,
                        Introduce(placement_.world_size, node));
   // Until there is a run directory: a file in memory without a name, where the

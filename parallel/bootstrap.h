@@ -73,8 +73,8 @@ class Bootstrap {
  private:
   Bootstrap() = default;
   absl::Status StartMpi();
-  // `node`: the lowest rank of this node.
-  absl::Status OpenLedger(int node);
+  // The ranks introduce themselves to each other.
+  absl::Status OpenLedger();
   void Meet();  // all ranks, at the end
 
   bool uses_mpi_ = false;

@@ -23,6 +23,7 @@ struct Placement {
   int world_size = 1;
   int local_rank = 0;  // among the ranks of this machine
   int local_size = 1;
+  int node = 0;         // the lowest rank of this machine
   int num_threads = 1;  // for kernels on the host
 };
 

@@ -21,7 +21,9 @@ void PrintOnRankZero(const RankContext& context,
 }
 
 absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
-  const auto check = [](const Placement&) { return absl::OkStatus(); };
+  const auto check = [](const Placement&, Communicator&) {
+    return absl::OkStatus();
+  };
   const auto body = [](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(std::vector<BenchmarkRow> rows, BenchmarkKernels());
     COG_ASSIGN_OR_RETURN(const std::vector<BenchmarkRow> collectives,
@@ -34,10 +36,13 @@ absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
 }
 
 absl::StatusOr<ExitCode> RunSteps(const RunConfig& config, int64_t steps) {
-  const auto check = [&](const Placement& placement) -> absl::Status {
+  const auto check = [&](const Placement& placement,
+                         Communicator& world) -> absl::Status {
     COG_RETURN_IF_ERROR(ValidateConfig(
         config, {.world_size = placement.world_size, .check_files = false}));
-    return CheckMemory(config, placement, AvailableMemoryBytes());
+    COG_ASSIGN_OR_RETURN(const std::vector<PlacedPlan> plans,
+                         GatherPlans(config, placement, world));
+    return CheckMemory(config, placement, plans, AvailableMemoryBytes());
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(const std::vector<BenchmarkRow> rows,

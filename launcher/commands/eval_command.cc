@@ -55,7 +55,7 @@ void Print(const EvaluationResult& result) {
 
 absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(RunConfig config, LoadConfig(command));
-  const auto check = [&](const Placement& placement) {
+  const auto check = [&](const Placement& placement, Communicator&) {
     FitToRanks(placement.world_size, config);
     return ValidateConfig(config,
                           {.world_size = placement.world_size,

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "launcher/commands/commands.h"
@@ -76,20 +77,29 @@ std::string Describe(const TrainOptions& options) {
                       options.dry_run ? ", as a dry run" : "");
 }
 
-absl::Status Check(const TrainOptions& options, const Placement& placement) {
+// What this rank can see for itself.
+absl::Status CheckAlone(const TrainOptions& options,
+                        const Placement& placement) {
   if (options.fault.rank().value_or(0) >= placement.world_size) {
     return absl::InvalidArgumentError(
         absl::StrCat("COGDIST_FAULT: no rank ", *options.fault.rank(),
                      " in a job of ", placement.world_size, " ranks"));
   }
+  const int64_t ranks =
+      options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
   COG_RETURN_IF_ERROR(ValidateConfig(
-      options.config,
-      {.world_size = placement.world_size, .check_files = !options.dry_run}));
-  if (options.dry_run) return absl::OkStatus();
-  COG_RETURN_IF_ERROR(
-      CheckMemory(options.config, placement, AvailableMemoryBytes()));
-  if (options.move_aside) return absl::OkStatus();
+      options.config, {.world_size = ranks, .check_files = !options.dry_run}));
+  if (options.dry_run || options.move_aside) return absl::OkStatus();
   return RunDirectory(options.config.run_dir()).CheckContinuable();
+}
+
+absl::Status Check(const TrainOptions& options, const Placement& placement,
+                   Communicator& world) {
+  const absl::Status alone = Agree(world, CheckAlone(options, placement));
+  if (!alone.ok() || options.dry_run) return alone;
+  COG_ASSIGN_OR_RETURN(const std::vector<PlacedPlan> plans,
+                       GatherPlans(options.config, placement, world));
+  return CheckMemory(options.config, placement, plans, AvailableMemoryBytes());
 }
 
 RunLayout LayoutOf(const RankContext& context) {
@@ -254,7 +264,9 @@ absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
   if (options.planned_ranks > 0) return PlanOtherJob(options);
   return RunAsRank(
       options.config, Describe(options),
-      [&](const Placement& placement) { return Check(options, placement); },
+      [&](const Placement& placement, Communicator& world) {
+        return Check(options, placement, world);
+      },
       [&](RankContext& context) { return TrainRank(options, context); });
 }
 

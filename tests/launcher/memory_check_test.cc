@@ -1,10 +1,16 @@
 #include "launcher/memory_check.h"
 
+#include <functional>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "launcher/config.h"
+#include "launcher/human_format.h"
 #include "launcher/training_step.h"
+#include "runtime/clock.h"
+#include "tests/testing/rank_threads.h"
 
 namespace cogdist {
 namespace {
@@ -23,46 +29,137 @@ RunConfig Config() {
   model->set_max_seq_len(64);
   config.mutable_batch()->set_global_batch_size(32);
   config.mutable_batch()->set_micro_batch_size(16);
+  config.mutable_data()->add_train()->set_prefix("none");
+  config.mutable_lr_schedule()->set_peak_lr(1e-3);
+  config.set_train_steps(10);
   ResolveConfig("small.pbtxt", config);
   return config;
 }
 
-int64_t PlanOf(ActivationCheckpointing mode, int64_t micro_batch_size,
-               int ranks = 1) {
+using Changes = std::function<void(RunConfig&)>;
+
+// Of all `ranks` together.
+int64_t PlanOf(int ranks, const Changes& change) {
   RunConfig config = Config();
-  config.set_activation_checkpointing(mode);
-  config.mutable_batch()->set_micro_batch_size(micro_batch_size);
-  const auto plan = TrainingStep::Plan(config, Mesh({1, 1, ranks, 1}), 0);
-  EXPECT_TRUE(plan.ok()) << plan.status();
-  return plan.ok() ? plan->memory.total() : 0;
+  change(config);
+  const auto mesh = Mesh::Create(ranks, config.parallel());
+  COG_CHECK_OK(mesh.status());
+  int64_t total = 0;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const auto plan = TrainingStep::Plan(config, *mesh, rank);
+    COG_CHECK_OK(plan.status());
+    total += plan->memory.total();
+  }
+  return total;
 }
 
+Changes With(ActivationCheckpointing mode, int64_t micro_batch_size) {
+  return [=](RunConfig& config) {
+    config.set_activation_checkpointing(mode);
+    config.mutable_batch()->set_micro_batch_size(micro_batch_size);
+  };
+}
+
+// All ranks on one machine.
 std::string Message(int ranks, int64_t available_bytes) {
-  const absl::Status status = CheckMemory(
-      Config(), {.world_size = ranks, .local_size = ranks}, available_bytes);
-  EXPECT_TRUE(status.ok() || absl::IsInvalidArgument(status)) << status;
-  return std::string(status.message());
+  std::string message;
+  testing::RunRankContexts(ranks, [&](RankContext& context) {
+    const auto plans =
+        GatherPlans(Config(), context.placement, *context.groups.world);
+    COG_CHECK_OK(plans.status());
+    EXPECT_EQ(plans->size(), ranks);
+    if (context.rank() > 0) return;
+    const absl::Status status =
+        CheckMemory(Config(), context.placement, *plans, available_bytes);
+    EXPECT_TRUE(status.ok() || absl::IsInvalidArgument(status)) << status;
+    message = std::string(status.message());
+  });
+  return message;
 }
 
-TEST(MemoryCheckTest, EveryRankOfTheMachineNeedsItsPlan) {
-  const int64_t plan = PlanOf(NONE, 16);
-  EXPECT_EQ(Message(1, plan), "");
-  EXPECT_NE(Message(1, plan - 1), "");
-  const int64_t of_two = PlanOf(NONE, 16, 2);
-  EXPECT_EQ(Message(2, 2 * of_two), "");
-  EXPECT_THAT(Message(2, 2 * of_two - 1), HasSubstr("left for 2 ranks; "));
+PlacedPlan OnNode(int node, int64_t bytes) {
+  return {.node = node, .plan = {.memory = {.weights = bytes}}};
+}
+
+TEST(MemoryCheckTest, TheRanksOfOneMachineShareItsMemory) {
+  constexpr int64_t kGiB = int64_t{1} << 30;
+  const std::vector<PlacedPlan> plans = {OnNode(0, kGiB), OnNode(1, 2 * kGiB),
+                                         OnNode(0, kGiB), OnNode(1, 3 * kGiB)};
+  const auto check = [&](const Placement& placement, int64_t available) {
+    return CheckMemory(Config(), placement, plans, available);
+  };
+  EXPECT_TRUE(check({.rank = 0, .world_size = 4, .node = 0}, 2 * kGiB).ok());
+  EXPECT_FALSE(
+      check({.rank = 0, .world_size = 4, .node = 0}, 2 * kGiB - 1).ok());
+  EXPECT_TRUE(check({.rank = 3, .world_size = 4, .node = 1}, 5 * kGiB).ok());
+  // Others than the lowest rank leave the advice to that one.
+  EXPECT_EQ(check({.rank = 3, .world_size = 4, .node = 1}, 4 * kGiB).message(),
+            "model: the 2 ranks here need 5.00 GiB (3.00 GiB a rank at most) "
+            "of memory by plan, and this machine has 4.00 GiB left");
+}
+
+TEST(MemoryCheckTest, EveryRankNeedsItsPlan) {
+  for (const int ranks : {1, 2}) {
+    const int64_t plan = PlanOf(ranks, [](RunConfig&) {});
+    EXPECT_EQ(Message(ranks, plan), "");
+    EXPECT_THAT(Message(ranks, plan - 1), HasSubstr("memory by plan"));
+  }
 }
 
 TEST(MemoryCheckTest, NamesTheLeastChangeThatHelps) {
-  EXPECT_THAT(Message(1, PlanOf(SELECTIVE, 16)),
-              HasSubstr("set activation_checkpointing: SELECTIVE"));
-  EXPECT_THAT(Message(1, PlanOf(FULL, 16)),
-              HasSubstr("set activation_checkpointing: FULL"));
-  EXPECT_THAT(Message(1, PlanOf(FULL, 1)),
-              HasSubstr("set batch.micro_batch_size: 1 and "
-                        "activation_checkpointing: FULL"));
-  EXPECT_THAT(Message(1, PlanOf(FULL, 1) - 1),
+  EXPECT_THAT(Message(1, PlanOf(1, With(SELECTIVE, 16))),
+              HasSubstr("left; set activation_checkpointing: SELECTIVE, to "
+                        "need "));
+  EXPECT_THAT(Message(1, PlanOf(1, With(NONE, 1))),
+              HasSubstr("set batch.micro_batch_size: 1, to need"));
+  EXPECT_THAT(Message(1, PlanOf(1, With(SELECTIVE, 1))),
+              HasSubstr("set activation_checkpointing: SELECTIVE and "
+                        "batch.micro_batch_size: 1, to need"));
+  EXPECT_THAT(Message(1, PlanOf(1, With(FULL, 1))),
+              HasSubstr("set activation_checkpointing: FULL and "
+                        "batch.micro_batch_size: 1, to need"));
+  EXPECT_THAT(Message(1, PlanOf(1, With(FULL, 1)) - 1),
               HasSubstr("use a smaller model.cogformer"));
+}
+
+TEST(MemoryCheckTest, SeveralRanksCanShareMore) {
+  RunConfig config = Config();
+  config.mutable_parallel()->set_zero_stage(1);
+  const auto of_one =
+      TrainingStep::Plan(config, *Mesh::Create(2, config.parallel()), 0);
+  ASSERT_TRUE(of_one.ok()) << of_one.status();
+  const int64_t zero = 2 * of_one->memory.total();
+  EXPECT_THAT(Message(2, zero),
+              HasSubstr(absl::StrCat("set parallel.zero_stage: 1, to need ",
+                                     FormatBytes(zero))));
+}
+
+// A table that takes most of the memory, and more where ranks own parts of it
+// than where they share the vocabulary out.
+TEST(MemoryCheckTest, TensorRanksShareWhatOtherwiseHasToBeGathered) {
+  RunConfig config = Config();
+  config.mutable_model()->mutable_cogformer()->set_vocab_size(60000);
+  RunConfig shared = config;
+  shared.mutable_parallel()->set_tensor(2);
+  const auto plan =
+      TrainingStep::Plan(shared, *Mesh::Create(2, shared.parallel()), 0);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_THAT(MemoryAdvice(config, 2, {0, 1}, 2 * plan->memory.total()),
+              HasSubstr("set parallel.tensor: 2, to need "));
+  // Sequence parallelism is for tensor ranks only.
+  EXPECT_THAT(MemoryAdvice(config, 2, {0, 1}, 2 * plan->memory.total() - 1),
+              HasSubstr("and parallel.tensor: 2, to need "));
+}
+
+// With one of 64 ranks a machine: some dozens of plans.
+TEST(MemoryCheckTest, AdviceForALargeModelTakesNoMoreThanSeconds) {
+  const auto config =
+      LoadRunConfig("configs/cogformer_1b.pbtxt", {"parallel.zero_stage=0"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  const double start = MonotonicSeconds();
+  EXPECT_THAT(MemoryAdvice(*config, 64, {0}, 1 << 20),
+              HasSubstr("use a smaller model.cogformer"));
+  RecordProperty("seconds", absl::StrCat(MonotonicSeconds() - start));
 }
 
 TEST(MemoryCheckTest, ThisMachineHasSomeMemory) {

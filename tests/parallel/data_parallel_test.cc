@@ -2,9 +2,11 @@
 
 #include "parallel/data_parallel.h"
 
+#include <chrono>
 #include <memory>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -193,6 +195,27 @@ TEST(DataParallelTest, APassThatOnlyAddsToGradientsGathersNoWeights) {
     for (int64_t i = 0; i < sum.num_elements(); ++i) {
       ASSERT_EQ(sum.Data<float>()[i], 2);
     }
+  });
+}
+
+// What it writes to may go away afterwards.
+TEST(DataParallelTest, TrafficEndsWithIt) {
+  RunRankContexts(2, [](RankContext& context) {
+    ParamStore params;
+    AddVector(params, 9000, /*units=*/1);
+    Allocate(params, context, /*stage=*/1);
+    for (const ParamStore::Tensor& tensor : params.tensors()) {
+      Fill(params.master(params.owned(tensor)), context.rank() + 1);
+    }
+    {
+      DataParallel data_parallel(params, context);
+      if (context.rank() == 1) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
+      data_parallel.WeightsUpdated();
+    }
+    EXPECT_EQ(params.weight(0).Data<float>()[0], 1);
+    EXPECT_EQ(params.weight(0).Data<float>()[8999], 2);
   });
 }
 

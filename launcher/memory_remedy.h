@@ -1,0 +1,42 @@
+// What to change in a configuration whose run does not fit into memory.
+
+#ifndef COGDIST_LAUNCHER_MEMORY_REMEDY_H_
+#define COGDIST_LAUNCHER_MEMORY_REMEDY_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/types/span.h"
+#include "proto/run_config.pb.h"
+
+namespace cogdist {
+
+// Memory of the ranks on one machine, by plan.
+struct MemoryNeed {
+  int64_t total = 0;
+  int64_t largest = 0;  // of one rank
+};
+
+// "5 GiB", or of several ranks "20 GiB (5.1 GiB a rank at most)".
+std::string FormatNeed(const MemoryNeed& need, size_t ranks);
+
+struct MemoryRemedy {
+  // "parallel.zero_stage: 1 and activation_checkpointing: SELECTIVE"
+  std::string changes;
+  MemoryNeed need;  // with them
+};
+
+// The least change after which `ranks`, those of a job of `world_size` that are
+// on one machine, fit into `available_bytes`: of one field if that is enough,
+// and what costs less time before what costs more. None where nothing that is
+// tried helps. `config` is resolved and valid. Plans some dozens of ranks at
+// most; those of a pipeline stage are taken to need the same.
+std::optional<MemoryRemedy> FindMemoryRemedy(const RunConfig& config,
+                                             int world_size,
+                                             absl::Span<const int> ranks,
+                                             int64_t available_bytes);
+
+}  // namespace cogdist
+
+#endif  // COGDIST_LAUNCHER_MEMORY_REMEDY_H_
