@@ -1,8 +1,5 @@
 #include "launcher/run_directory.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -13,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "runtime/file.h"
+#include "runtime/posix_file_system.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -129,19 +127,21 @@ absl::Status RunDirectory::MoveAside() const {
     if (FileExists(Name(entry))) entries.push_back(entry);
   }
   if (entries.empty()) return absl::OkStatus();
+  FileSystem& files = PosixFileSystem();
   std::string old;
-  // mkdir settles the name: it makes the folder or says that there is one.
+  // This settles the name: it makes the folder or says that there is one.
   for (int n = 1;; ++n) {
     old = Name(absl::StrCat("old_", n));
-    if (mkdir(old.c_str(), 0777) == 0) break;
-    if (errno != EEXIST) {
-      return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", old));
-    }
+    const absl::Status made = files.CreateDirectory(old);
+    if (made.ok()) break;
+    if (!absl::IsAlreadyExists(made)) return made;
   }
   for (absl::string_view entry : entries) {
-    COG_RETURN_IF_ERROR(Rename(Name(entry), absl::StrCat(old, "/", entry)));
+    COG_RETURN_IF_ERROR(
+        files.Rename(Name(entry), absl::StrCat(old, "/", entry)));
   }
-  return SyncParentDirectory(old);
+  COG_RETURN_IF_ERROR(files.SyncDirectory(old));
+  return files.SyncDirectory(path_);
 }
 
 std::string RunDirectory::Name(absl::string_view entry) const {

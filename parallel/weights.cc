@@ -1,14 +1,17 @@
 #include "parallel/weights.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "parallel/shared_status.h"
 #include "parallel/weight_parts.h"
+#include "runtime/atomic_file.h"
 #include "runtime/safetensors.h"
 #include "runtime/safetensors_writer.h"
 #include "runtime/status_macros.h"
@@ -178,39 +181,46 @@ class Gatherer {
   std::vector<float> host_;
 };
 
+struct WeightFile {
+  AtomicFile file;
+  SafetensorsWriter tensors;
+};
+
 // Opens the file on rank 0.
-absl::StatusOr<std::optional<SafetensorsWriter>> OpenFile(
-    const WeightParts& parts, const RankContext& context,
-    absl::string_view path) {
+absl::StatusOr<std::optional<WeightFile>> OpenFile(const WeightParts& parts,
+                                                   const RankContext& context,
+                                                   absl::string_view path) {
   if (context.rank() != 0) return std::nullopt;
   std::vector<TensorSpec> specs;
   for (const auto& [name, of_tensor] : parts) {
     specs.push_back({.name = name, .shape = of_tensor[0].tensor.shape});
   }
-  COG_ASSIGN_OR_RETURN(SafetensorsWriter writer,
-                       SafetensorsWriter::Create(path, specs));
-  return writer;
+  COG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  COG_ASSIGN_OR_RETURN(SafetensorsWriter tensors,
+                       SafetensorsWriter::Create(file.file(), specs));
+  return WeightFile{std::move(file), std::move(tensors)};
 }
 
 absl::Status WriteAll(const WeightParts& parts, Gatherer& gatherer,
-                      SafetensorsWriter* writer) {
+                      WeightFile* file) {
   // After an error parts are still received: the other ranks send them.
   absl::Status status;
   std::vector<float> whole;
   for (const auto& [name, of_tensor] : parts) {
     // The file is in the order of the names, too: all is float32.
-    whole.resize(writer == nullptr ? 0
-                                   : of_tensor[0].tensor.shape.num_elements());
+    whole.resize(file == nullptr ? 0
+                                 : of_tensor[0].tensor.shape.num_elements());
     for (const WeightPart& part : of_tensor) {
       gatherer.Gather(part, absl::MakeSpan(whole));
     }
-    if (writer == nullptr || !status.ok()) continue;
-    status = writer->Append(
+    if (file == nullptr || !status.ok()) continue;
+    status = file->tensors.Append(
         absl::string_view(reinterpret_cast<const char*>(whole.data()),
                           whole.size() * sizeof(float)));
   }
-  if (writer == nullptr || !status.ok()) return status;
-  return writer->Commit();
+  if (file == nullptr || !status.ok()) return status;
+  COG_CHECK(file->tensors.complete());
+  return file->file.Commit();
 }
 
 }  // namespace
@@ -227,12 +237,12 @@ absl::Status SaveWeights(const ParamStore& params, RankContext& context,
   Communicator& world = *context.groups.world;
   const WeightParts parts = GatherWeightParts(params, world);
   absl::StatusOr<Gatherer> gatherer = Gatherer::Create(params, context);
-  absl::StatusOr<std::optional<SafetensorsWriter>> writer =
+  absl::StatusOr<std::optional<WeightFile>> file =
       OpenFile(parts, context, path);
   COG_RETURN_IF_ERROR(
-      FirstError(world, writer.ok() ? gatherer.status() : writer.status()));
-  SafetensorsWriter* const file = writer->has_value() ? &**writer : nullptr;
-  return FirstError(world, WriteAll(parts, *gatherer, file));
+      FirstError(world, file.ok() ? gatherer.status() : file.status()));
+  WeightFile* const opened = file->has_value() ? &**file : nullptr;
+  return FirstError(world, WriteAll(parts, *gatherer, opened));
 }
 
 }  // namespace cogdist

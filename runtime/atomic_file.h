@@ -4,12 +4,15 @@
 #ifndef COGDIST_RUNTIME_ATOMIC_FILE_H_
 #define COGDIST_RUNTIME_ATOMIC_FILE_H_
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "runtime/unique_fd.h"
+#include "runtime/file_system.h"
+#include "runtime/posix_file_system.h"
 
 namespace cogdist {
 
@@ -18,30 +21,35 @@ namespace cogdist {
 class AtomicFile {
  public:
   // The folder must exist. Any number of processes may write the same path at
-  // once: the last to commit wins.
-  static absl::StatusOr<AtomicFile> Create(absl::string_view path);
+  // once: the last to commit wins. The file system must outlive the object.
+  static absl::StatusOr<AtomicFile> Create(
+      absl::string_view path, FileSystem& file_system = PosixFileSystem());
 
   AtomicFile(AtomicFile&&) = default;
   AtomicFile& operator=(AtomicFile&&) = delete;
   // Removes the temporary file unless it was committed.
   ~AtomicFile();
 
-  // Buffered: small pieces cost no system call each.
-  absl::Status Append(absl::string_view bytes);
+  // What the contents are appended to. It keeps its address when this object
+  // moves, and ends with Commit(), which also syncs and closes it.
+  WritableFile& file() { return *file_; }
 
-  // Syncs the contents to the disk, then takes the file's real name. Nothing
-  // may be appended after it.
+  // Makes the contents durable, takes the file's real name and makes that
+  // durable. After an error the old file may be there or the new one.
   absl::Status Commit();
 
  private:
-  AtomicFile(absl::string_view path, std::string temporary, UniqueFd fd)
-      : path_(path), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
-  absl::Status Write(absl::string_view bytes);
+  AtomicFile(absl::string_view path, std::string temporary,
+             FileSystem& file_system, std::unique_ptr<WritableFile> file)
+      : path_(path),
+        temporary_(std::move(temporary)),
+        file_system_(&file_system),
+        file_(std::move(file)) {}
 
   std::string path_;
   std::string temporary_;
-  UniqueFd fd_;  // not valid once committed or moved from
-  std::string buffer_;
+  FileSystem* file_system_;
+  std::unique_ptr<WritableFile> file_;  // null once renamed or moved from
 };
 
 }  // namespace cogdist

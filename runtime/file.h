@@ -1,5 +1,6 @@
-// Files of the local or mounted POSIX file system. Every error names the path
-// and what the system said; a missing file is a NotFound error.
+// Whole files in one call, and files as memory. Every error names the path and
+// what the system said; a missing file is a NotFound error. What has to be
+// durable step by step goes through runtime/file_system.h.
 
 #ifndef COGDIST_RUNTIME_FILE_H_
 #define COGDIST_RUNTIME_FILE_H_
@@ -11,29 +12,28 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "runtime/file_system.h"
+#include "runtime/posix_file_system.h"
 
 namespace cogdist {
 
-// The whole contents. For files that fit in memory; others are mapped.
+// The whole contents, also of a pipe. For files that fit in memory; others are
+// mapped.
 absl::StatusOr<std::string> ReadFile(absl::string_view path);
 
 // Replaces `path` by a file with these contents, durably: a reader, or the next
 // start after a crash, sees the old file or the new one, never a part. For
 // contents that come in pieces there is runtime/atomic_file.h.
 absl::Status WriteFileAtomically(absl::string_view path,
-                                 absl::string_view contents);
+                                 absl::string_view contents,
+                                 FileSystem& file_system = PosixFileSystem());
 
-// True if anything has this name: a file, a folder, a device.
+// True if anything has this name: a file, a folder, a device; false if there is
+// no looking.
 bool FileExists(absl::string_view path);
 
 // Makes the folder and those above it; existing ones are fine.
 absl::Status CreateDirectories(absl::string_view path);
-
-// Renames a file or folder within one file system; a file at `to` is replaced.
-absl::Status Rename(absl::string_view from, absl::string_view to);
-
-// Makes the names in the folder that holds `path` durable.
-absl::Status SyncParentDirectory(absl::string_view path);
 
 // A file's contents as read-only memory, fetched from the disk when touched.
 // The file must keep its length while it is mapped: the system ends a process

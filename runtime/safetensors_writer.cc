@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/atomic_file.h"
 #include "runtime/check.h"
 #include "runtime/safetensors_header.h"
 #include "runtime/status_macros.h"
@@ -59,30 +60,26 @@ std::string Header(absl::Span<const TensorSpec> tensors,
 
 }  // namespace
 
-SafetensorsWriter::SafetensorsWriter(std::vector<TensorSpec> tensors,
-                                     AtomicFile file)
-    : tensors_(std::move(tensors)), file_(std::move(file)) {
+SafetensorsWriter::SafetensorsWriter(WritableFile& file,
+                                     std::vector<TensorSpec> tensors,
+                                     std::string header)
+    : file_(&file), tensors_(std::move(tensors)), header_(std::move(header)) {
   for (const TensorSpec& tensor : tensors_) bytes_missing_ += tensor.bytes();
 }
 
 absl::StatusOr<SafetensorsWriter> SafetensorsWriter::Create(
-    absl::string_view path, absl::Span<const TensorSpec> tensors,
+    WritableFile& file, absl::Span<const TensorSpec> tensors,
     const std::map<std::string, std::string>& metadata) {
   std::vector<TensorSpec> sorted = Sorted(tensors);
-  COG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  COG_RETURN_IF_ERROR(file.Append(Header(sorted, metadata)));
-  return SafetensorsWriter(std::move(sorted), std::move(file));
+  std::string header = Header(sorted, metadata);
+  COG_RETURN_IF_ERROR(file.Append(header));
+  return SafetensorsWriter(file, std::move(sorted), std::move(header));
 }
 
 absl::Status SafetensorsWriter::Append(absl::string_view bytes) {
   bytes_missing_ -= static_cast<int64_t>(bytes.size());
   COG_CHECK_GE(bytes_missing_, 0);
-  return file_.Append(bytes);
-}
-
-absl::Status SafetensorsWriter::Commit() {
-  COG_CHECK_EQ(bytes_missing_, 0);
-  return file_.Commit();
+  return file_->Append(bytes);
 }
 
 absl::Status WriteSafetensors(
@@ -96,12 +93,13 @@ absl::Status WriteSafetensors(
                  specs.back().bytes());
     bytes[tensor.name] = tensor.bytes;
   }
+  COG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   COG_ASSIGN_OR_RETURN(SafetensorsWriter writer,
-                       SafetensorsWriter::Create(path, specs, metadata));
+                       SafetensorsWriter::Create(file.file(), specs, metadata));
   for (const TensorSpec& tensor : writer.tensors()) {
     COG_RETURN_IF_ERROR(writer.Append(bytes[tensor.name]));
   }
-  return writer.Commit();
+  return file.Commit();
 }
 
 }  // namespace cogdist

@@ -12,8 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "runtime/atomic_file.h"
 #include "runtime/dtype.h"
+#include "runtime/file_system.h"
 #include "runtime/shape.h"
 
 namespace cogdist {
@@ -30,23 +30,31 @@ struct TensorSpec {
 // does; wrong sizes and double names are bugs.
 class SafetensorsWriter {
  public:
-  // `metadata` goes to __metadata__.
+  // Puts the header into `file`, which is new and empty and must outlive the
+  // writer; the caller syncs and closes it in the end. `metadata` goes to
+  // __metadata__.
   static absl::StatusOr<SafetensorsWriter> Create(
-      absl::string_view path, absl::Span<const TensorSpec> tensors,
+      WritableFile& file, absl::Span<const TensorSpec> tensors,
       const std::map<std::string, std::string>& metadata = {});
 
-  // In the order in which their data is to come.
+  // The first bytes of the file; those of the first tensor follow.
+  absl::string_view header() const { return header_; }
+
+  // In the order in which their data is to come and lies in the file, with
+  // nothing between.
   absl::Span<const TensorSpec> tensors() const { return tensors_; }
   // The data, row-major, in pieces of any size.
   absl::Status Append(absl::string_view bytes);
-  // Replaces the file at the path atomically. REQUIRES: all data has come.
-  absl::Status Commit();
+  // True once all data has come: without it the file is none.
+  bool complete() const { return bytes_missing_ == 0; }
 
  private:
-  SafetensorsWriter(std::vector<TensorSpec> tensors, AtomicFile file);
+  SafetensorsWriter(WritableFile& file, std::vector<TensorSpec> tensors,
+                    std::string header);
 
+  WritableFile* file_;
   std::vector<TensorSpec> tensors_;
-  AtomicFile file_;
+  std::string header_;
   int64_t bytes_missing_ = 0;
 };
 
@@ -57,7 +65,7 @@ struct TensorToStore {
   absl::string_view bytes;  // row-major; of the size that dtype and shape give
 };
 
-// All at once.
+// All at once; replaces the file at the path atomically.
 absl::Status WriteSafetensors(
     absl::string_view path, absl::Span<const TensorToStore> tensors,
     const std::map<std::string, std::string>& metadata = {});

@@ -19,7 +19,7 @@ absl::string_view BytesOf(absl::Span<const T> values) {
 }
 
 template <typename T>
-absl::Status AppendValue(AtomicFile& file, T value) {
+absl::Status AppendValue(WritableFile& file, T value) {
   return file.Append(BytesOf(absl::MakeConstSpan(&value, 1)));
 }
 
@@ -59,7 +59,7 @@ absl::Status IndexedDatasetWriter::AddDocument(
     scratch_.assign(tokens.begin(), tokens.end());
     bytes = BytesOf(absl::MakeConstSpan(scratch_));
   }
-  COG_RETURN_IF_ERROR(bin_.Append(bytes));
+  COG_RETURN_IF_ERROR(bin_.file().Append(bytes));
   lengths_.push_back(static_cast<int32_t>(tokens.size()));
   meta_.crc32c = ExtendCrc32c(meta_.crc32c, bytes);
   meta_.largest_token_id = std::max<int64_t>(meta_.largest_token_id, *high);
@@ -83,22 +83,23 @@ absl::Status IndexedDatasetWriter::WriteIndex() const {
   using Header = IndexedDatasetHeader;
   COG_ASSIGN_OR_RETURN(AtomicFile idx,
                        AtomicFile::Create(IndexedDatasetIdxPath(prefix_)));
+  WritableFile& file = idx.file();
   const bool is_uint16 = dtype_ == DType::kUInt16;
   const uint64_t sequences = lengths_.size();
-  COG_RETURN_IF_ERROR(idx.Append(Header::kMagic));
-  COG_RETURN_IF_ERROR(AppendValue(idx, Header::kVersion));
+  COG_RETURN_IF_ERROR(file.Append(Header::kMagic));
+  COG_RETURN_IF_ERROR(AppendValue(file, Header::kVersion));
   COG_RETURN_IF_ERROR(
-      AppendValue(idx, is_uint16 ? Header::kUInt16 : Header::kInt32));
-  COG_RETURN_IF_ERROR(AppendValue(idx, sequences));
-  COG_RETURN_IF_ERROR(AppendValue(idx, sequences + 1));
-  COG_RETURN_IF_ERROR(idx.Append(BytesOf(absl::MakeConstSpan(lengths_))));
+      AppendValue(file, is_uint16 ? Header::kUInt16 : Header::kInt32));
+  COG_RETURN_IF_ERROR(AppendValue(file, sequences));
+  COG_RETURN_IF_ERROR(AppendValue(file, sequences + 1));
+  COG_RETURN_IF_ERROR(file.Append(BytesOf(absl::MakeConstSpan(lengths_))));
   int64_t offset = 0;
   for (const int32_t length : lengths_) {
-    COG_RETURN_IF_ERROR(AppendValue(idx, offset));
+    COG_RETURN_IF_ERROR(AppendValue(file, offset));
     offset += length * SizeOf(dtype_);
   }
   for (uint64_t document = 0; document <= sequences; ++document) {
-    COG_RETURN_IF_ERROR(AppendValue(idx, static_cast<int64_t>(document)));
+    COG_RETURN_IF_ERROR(AppendValue(file, static_cast<int64_t>(document)));
   }
   return idx.Commit();
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <functional>
 #include <random>
 #include <set>
@@ -315,7 +316,7 @@ TEST(BatchLoaderTest, RefusesAMetaFileOfOtherData) {
   const TempDir dir;
   Write(dir / "d", Counting(100, 0));
   Write(dir / "e", Counting(90, 0));
-  ASSERT_TRUE(Rename(dir / "e.meta.json", dir / "d.meta.json").ok());
+  std::filesystem::rename(dir / "e.meta.json", dir / "d.meta.json");
   EXPECT_THAT(BatchLoader::Open({{dir / "d"}}, Spec(9, 4)).status().ToString(),
               HasSubstr("d.meta.json: belongs to another dataset"));
 }

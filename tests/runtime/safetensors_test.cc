@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <random>
 
@@ -15,6 +16,7 @@
 #include "runtime/safetensors_header.h"
 #include "runtime/safetensors_writer.h"
 #include "tests/temp_dir.h"
+#include "tests/testing/fake_file_system.h"
 
 namespace cogdist {
 namespace {
@@ -117,6 +119,39 @@ TEST(SafetensorsTest, WritesTheReferenceLibrarysBytes) {
   ASSERT_TRUE(WriteSafetensors(dir / "w", tensors, {{"format", "pt"}}).ok());
   EXPECT_EQ(*ReadFile(dir / "w"),
             *ReadFile("tests/data/reference.safetensors"));
+}
+
+TEST(SafetensorsTest, WritesIntoAnyFile) {
+  testing::FakeFileSystem files;
+  const auto file = files.CreateFile("/w");
+  const std::vector<TensorSpec> specs = {
+      {.name = "b", .shape = {2}},
+      {.name = "a", .dtype = DType::kUInt16, .shape = {1}},
+      {.name = "c", .shape = {1}}};
+  auto writer = SafetensorsWriter::Create(**file, specs);
+  ASSERT_TRUE(writer.ok());
+  EXPECT_EQ(*ReadAll(files, "/w"), writer->header());
+  std::string data;
+  for (const TensorSpec& spec : writer->tensors()) {  // b, c, a
+    EXPECT_FALSE(writer->complete());
+    const std::string bytes(static_cast<size_t>(spec.bytes()), spec.name[0]);
+    ASSERT_TRUE(writer->Append(bytes).ok());
+    data += bytes;
+  }
+  EXPECT_TRUE(writer->complete());
+  EXPECT_EQ(data, "bbbbbbbbccccaa");
+  EXPECT_EQ(*ReadAll(files, "/w"), absl::StrCat(writer->header(), data));
+}
+
+TEST(SafetensorsTest, ReportsAFullDisk) {
+  testing::FakeFileSystem files;
+  files.SetCapacity(100);
+  const auto file = files.CreateFile("/w");
+  auto writer = SafetensorsWriter::Create(
+      **file, std::vector<TensorSpec>{{.name = "a", .shape = {100}}});
+  ASSERT_TRUE(writer.ok());
+  const absl::Status full = writer->Append(std::string(400, 'x'));
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
 }
 
 TEST(SafetensorsTest, RoundTripsRandomTensors) {
@@ -276,7 +311,7 @@ TEST_F(ShardTest, ReadsTheFolder) {
 
 TEST_F(ShardTest, ReadsAFolderWithOneFile) {
   EXPECT_THAT(Open().status().ToString(), HasSubstr("holds neither"));
-  ASSERT_TRUE(Rename(dir_ / "s1", dir_ / "model.safetensors").ok());
+  std::filesystem::rename(dir_ / "s1", dir_ / "model.safetensors");
   EXPECT_EQ(Open()->tensors().size(), 2u);
 }
 
