@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "parallel/shared_status.h"
+#include "parallel/tensor_names.h"
 #include "parallel/weight_parts.h"
 #include "runtime/atomic_file.h"
 #include "runtime/safetensors.h"
@@ -30,24 +30,6 @@ absl::Status CheckShape(const ParamStore::Tensor& wanted,
                    stored.shape.ToString(), ", the model's is ",
                    wanted.named.shape.ToString(),
                    "; use the configuration that the weights belong to"));
-}
-
-// What the whole model has.
-std::set<std::string> AllNames(const ParamStore& params,
-                               Communicator* pipeline) {
-  std::string mine;
-  for (const ParamStore::Tensor& tensor : params.tensors()) {
-    absl::StrAppend(&mine, tensor.named.name, "\n");
-  }
-  std::set<std::string> names;
-  for (const std::string& stage : pipeline == nullptr
-                                      ? std::vector<std::string>{mine}
-                                      : pipeline->AllGatherStrings(mine)) {
-    for (const absl::string_view name : absl::StrSplit(stage, '\n')) {
-      names.emplace(name);
-    }
-  }
-  return names;
 }
 
 absl::Status CheckNoneLeft(const SafetensorsReader& reader,
@@ -227,7 +209,7 @@ absl::Status WriteAll(const WeightParts& parts, Gatherer& gatherer,
 
 absl::Status LoadWeights(absl::string_view path, ParamStore& params,
                          Stream& stream, Communicator* pipeline) {
-  const std::set<std::string> names = AllNames(params, pipeline);
+  const std::set<std::string> names = AllTensorNames(params, pipeline);
   const absl::Status status = LoadAll(path, params, stream, names);
   return pipeline == nullptr ? status : FirstError(*pipeline, status);
 }

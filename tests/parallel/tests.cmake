@@ -1,5 +1,11 @@
 # Tests of parallel/.
 cogdist_test(parallel/bootstrap)
+cogdist_test(parallel/checkpoint/checkpoint_writer LIBS cogdist_testing)
+cogdist_test(parallel/checkpoint/crash LIBS cogdist_testing)
+cogdist_test(parallel/checkpoint/damage LIBS cogdist_testing)
+cogdist_test(parallel/checkpoint/manifest_file)
+cogdist_test(parallel/checkpoint/restore LIBS cogdist_testing)
+cogdist_test(parallel/checkpoint/tensor_region)
 cogdist_test(parallel/collective_schedule)
 cogdist_test(parallel/collective_watch)
 cogdist_test(parallel/communicator)
@@ -38,5 +44,6 @@ endfunction()
 
 cogdist_mpi_test(mpi_collectives 1 2 3 4)
 cogdist_benchmark(parallel/allreduce)
+cogdist_benchmark(parallel/checkpoint/checkpoint)
 cogdist_benchmark(parallel/context/ring_attention)
 cogdist_benchmark(parallel/pipeline/pipeline)

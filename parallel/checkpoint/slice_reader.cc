@@ -1,0 +1,153 @@
+#include "parallel/checkpoint/slice_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "parallel/checkpoint/checkpoint_slices.h"
+#include "parallel/checkpoint/manifest_check.h"
+#include "runtime/crc32c.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+// The most that is read at a time, but for a chunk that is larger.
+constexpr int64_t kReadBytes = 8 << 20;
+constexpr int64_t kFloatBytes = sizeof(float);
+
+absl::Status Damaged(absl::string_view path, absl::string_view fault) {
+  return absl::DataLossError(
+      absl::StrCat(path, ": ", fault, "; the checkpoint is damaged"));
+}
+
+}  // namespace
+
+SliceReader::SliceReader(FileSystem& files, const StoredCheckpoint& checkpoint)
+    : files_(files),
+      checkpoint_(checkpoint),
+      open_(checkpoint.manifest.shards_size()) {}
+
+std::string SliceReader::PathOf(int shard) const {
+  return absl::StrCat(checkpoint_.path, "/",
+                      checkpoint_.manifest.shards(shard).path());
+}
+
+absl::StatusOr<ReadableFile*> SliceReader::Open(int shard) {
+  if (open_[shard] == nullptr) {
+    COG_RETURN_IF_ERROR(VerifyHeader(shard));
+  }
+  return open_[shard].get();
+}
+
+absl::Status SliceReader::VerifyHeader(int shard) {
+  const std::string path = PathOf(shard);
+  const CheckpointShard& about = checkpoint_.manifest.shards(shard);
+  absl::StatusOr<std::unique_ptr<ReadableFile>> file = files_.OpenFile(path);
+  if (!file.ok()) return Damaged(path, file.status().message());
+  // In pieces: the manifest's word for its length is only as good as the file.
+  uint32_t crc = 0;
+  for (int64_t done = 0; done < about.header_bytes(); done += buffer_.size()) {
+    buffer_.resize(std::min(kReadBytes, about.header_bytes() - done));
+    const absl::Status read = (*file)->Read(done, absl::MakeSpan(buffer_));
+    if (!read.ok()) return Damaged(path, read.message());
+    crc = ExtendCrc32c(crc, {buffer_.data(), buffer_.size()});
+  }
+  if (crc != about.header_crc32c()) {
+    return Damaged(path, absl::StrFormat("its header's checksum is %08x, the "
+                                         "manifest says %08x",
+                                         crc, about.header_crc32c()));
+  }
+  open_[shard] = *std::move(file);
+  return absl::OkStatus();
+}
+
+int64_t SliceReader::MostAtOnce() const {
+  const int64_t chunk = checkpoint_.manifest.chunk_bytes();
+  return std::max(kReadBytes / chunk, int64_t{1}) * chunk;
+}
+
+SliceReader::Bytes SliceReader::ChunksAround(const CheckpointSlice& slice,
+                                             Bytes bytes) const {
+  const int64_t chunk = checkpoint_.manifest.chunk_bytes();
+  return {bytes.begin / chunk * chunk,
+          std::min((bytes.end + chunk - 1) / chunk * chunk, slice.bytes())};
+}
+
+absl::Status SliceReader::ReadChunks(const CheckpointTensor& tensor,
+                                     const CheckpointSlice& slice,
+                                     Bytes bytes) {
+  const std::string path = PathOf(slice.shard());
+  const int64_t chunk = checkpoint_.manifest.chunk_bytes();
+  COG_ASSIGN_OR_RETURN(ReadableFile* const file, Open(slice.shard()));
+  buffer_.resize(bytes.end - bytes.begin);
+  const int64_t from = slice.file_offset() + bytes.begin;
+  const absl::Status read = file->Read(from, absl::MakeSpan(buffer_));
+  if (!read.ok()) return Damaged(path, read.message());
+  bytes_read_ += buffer_.size();
+  const absl::string_view data(buffer_.data(), buffer_.size());
+  for (int64_t done = 0; done < bytes.end - bytes.begin; done += chunk) {
+    const uint32_t crc = Crc32c(data.substr(done, chunk));
+    const uint32_t expected = slice.crc32c((bytes.begin + done) / chunk);
+    if (crc == expected) continue;
+    return Damaged(
+        path, absl::StrFormat(
+                  "tensor %s: the checksum of the %d bytes at %d is "
+                  "%08x, the manifest says %08x",
+                  CheckpointTensorName(tensor.name(), tensor.role()),
+                  data.substr(done, chunk).size(), from + done, crc, expected));
+  }
+  return absl::OkStatus();
+}
+
+SliceReader::Bytes SliceReader::NextStretch(
+    const CheckpointSlice& slice, int64_t first,
+    absl::Span<const CommonRun> runs) const {
+  Bytes stretch = ChunksAround(slice, {first, first + kFloatBytes});
+  const int64_t limit = stretch.begin + MostAtOnce();
+  for (const CommonRun& run : runs) {
+    const Bytes around = ChunksAround(
+        slice, {run.in_b * kFloatBytes, (run.in_b + run.count) * kFloatBytes});
+    if (around.begin > stretch.end || stretch.end >= limit) break;
+    stretch.end = std::max(stretch.end, std::min(around.end, limit));
+  }
+  return stretch;
+}
+
+absl::Status SliceReader::Read(const CheckpointTensor& tensor,
+                               const CheckpointSlice& slice,
+                               absl::Span<const CommonRun> runs,
+                               absl::Span<float> out) {
+  Bytes held;        // what buffer_ has of the slice
+  int64_t done = 0;  // of the first of `runs`
+  while (!runs.empty()) {
+    const CommonRun& run = runs.front();
+    const int64_t first = (run.in_b + done) * kFloatBytes;
+    if (first >= held.end) {
+      held = NextStretch(slice, first, runs);
+      COG_RETURN_IF_ERROR(ReadChunks(tensor, slice, held));
+    }
+    const int64_t count =
+        std::min(run.count - done, (held.end - first) / kFloatBytes);
+    std::memcpy(out.data() + run.in_a + done,
+                buffer_.data() + (first - held.begin), count * kFloatBytes);
+    done += count;
+    if (done < run.count) continue;
+    runs.remove_prefix(1);
+    done = 0;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SliceReader::Verify(const CheckpointTensor& tensor,
+                                 const CheckpointSlice& slice) {
+  const int64_t piece = MostAtOnce();
+  for (int64_t begin = 0; begin < slice.bytes(); begin += piece) {
+    COG_RETURN_IF_ERROR(ReadChunks(
+        tensor, slice, {begin, std::min(begin + piece, slice.bytes())}));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cogdist

@@ -1,0 +1,71 @@
+// Elements of a checkpoint's slices, checked before they are handed out. A
+// slice's checksums cover chunks of it, so that a reader of a part reads the
+// chunks around the part and no more.
+
+#ifndef COGDIST_PARALLEL_CHECKPOINT_SLICE_READER_H_
+#define COGDIST_PARALLEL_CHECKPOINT_SLICE_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "parallel/checkpoint/stored_checkpoint.h"
+#include "parallel/checkpoint/tensor_region.h"
+#include "runtime/file_system.h"
+
+namespace cogdist {
+
+// One thread. A file is opened, and its header checked, when it is first read.
+// Every error is a DataLoss error that names the file and, where the fault is
+// in its data, the tensor: whoever reads goes back to another checkpoint.
+class SliceReader {
+ public:
+  // Both outlive the reader.
+  SliceReader(FileSystem& files, const StoredCheckpoint& checkpoint);
+
+  // For each of `runs`, in ascending order: elements [in_b, in_b + count) of
+  // the slice go to out[in_a...].
+  absl::Status Read(const CheckpointTensor& tensor,
+                    const CheckpointSlice& slice,
+                    absl::Span<const CommonRun> runs, absl::Span<float> out);
+
+  // Checks a slice, or a shard's header, without keeping anything.
+  absl::Status Verify(const CheckpointTensor& tensor,
+                      const CheckpointSlice& slice);
+  absl::Status VerifyHeader(int shard);
+
+  // Of slices, so far.
+  int64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  struct Bytes {
+    int64_t begin = 0;  // from the begin of the slice
+    int64_t end = 0;
+  };
+  absl::StatusOr<ReadableFile*> Open(int shard);
+  // Whole chunks of a slice into buffer_, checked.
+  absl::Status ReadChunks(const CheckpointTensor& tensor,
+                          const CheckpointSlice& slice, Bytes bytes);
+  // Chunks around `bytes`, which lie in the slice.
+  Bytes ChunksAround(const CheckpointSlice& slice, Bytes bytes) const;
+  // What to read next for the element at byte `first`, which is in the first of
+  // `runs`: chunks in a row of which each has something that is wanted.
+  Bytes NextStretch(const CheckpointSlice& slice, int64_t first,
+                    absl::Span<const CommonRun> runs) const;
+  // Bytes in one read; whole chunks.
+  int64_t MostAtOnce() const;
+  std::string PathOf(int shard) const;
+
+  FileSystem& files_;
+  const StoredCheckpoint& checkpoint_;
+  std::vector<std::unique_ptr<ReadableFile>> open_;  // by shard
+  std::vector<char> buffer_;
+  int64_t bytes_read_ = 0;
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_PARALLEL_CHECKPOINT_SLICE_READER_H_

@@ -1,0 +1,36 @@
+// A checkpoint folder that was looked at: its manifest is whole, and every file
+// that it lists is there and has the length that it says.
+
+#ifndef COGDIST_PARALLEL_CHECKPOINT_STORED_CHECKPOINT_H_
+#define COGDIST_PARALLEL_CHECKPOINT_STORED_CHECKPOINT_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/checkpoint.pb.h"
+#include "runtime/file_system.h"
+
+namespace cogdist {
+
+struct StoredCheckpoint {
+  std::string path;
+  CheckpointManifest manifest;
+};
+
+// Reads no shard. A file that is missing, damaged or of another length is a
+// DataLoss error that names it and says what is wrong; a checkpoint for newer
+// programs is FailedPrecondition.
+absl::StatusOr<StoredCheckpoint> OpenCheckpoint(FileSystem& files,
+                                                absl::string_view path);
+
+// Reads everything. One DataLoss error for each header and each slice that is
+// not as it was written, naming file and tensor; none: all is well.
+std::vector<absl::Status> VerifyCheckpoint(FileSystem& files,
+                                           const StoredCheckpoint& checkpoint);
+
+}  // namespace cogdist
+
+#endif  // COGDIST_PARALLEL_CHECKPOINT_STORED_CHECKPOINT_H_
