@@ -93,18 +93,21 @@ absl::StatusOr<std::string> CommitCheckpoint(const CommitArgs& args) {
   return path;
 }
 
-absl::Status ApplyRetention(FileSystem& files, absl::string_view run_dir,
-                            const Retention& retention, int64_t committed) {
+absl::Status ApplyRetention(const RetentionArgs& args) {
+  const Retention& retention = args.retention;
   COG_ASSIGN_OR_RETURN(const std::vector<CheckpointFolder> folders,
-                       ListCheckpoints(files, run_dir));
+                       ListCheckpoints(args.files, args.run_dir));
   int64_t kept = 0;
   for (const CheckpointFolder& folder : folders) {
-    if (!OpenCheckpoint(files, folder.path).ok()) continue;
-    const bool stays = kept < retention.keep_last || folder.step >= committed ||
+    if (!OpenCheckpoint(args.files, folder.path).ok()) continue;
+    const bool stays = kept < retention.keep_last ||
+                       folder.step >= args.committed ||
                        (retention.keep_every_steps > 0 &&
                         folder.step % retention.keep_every_steps == 0);
     ++kept;
-    if (!stays) COG_RETURN_IF_ERROR(DeleteCheckpoint(files, folder));
+    if (stays) continue;
+    COG_RETURN_IF_ERROR(CheckOwnership(args.files, args.run_dir, args.attempt));
+    COG_RETURN_IF_ERROR(DeleteCheckpoint(args.files, folder));
   }
   return absl::OkStatus();
 }

@@ -44,10 +44,18 @@ struct Retention {
   int64_t keep_every_steps = 0;
 };
 
-// Deletes the others: whole ones of steps before `committed`, which is durable.
-// Folders that are not whole stay for people to look at, and do not count.
-absl::Status ApplyRetention(FileSystem& files, absl::string_view run_dir,
-                            const Retention& retention, int64_t committed);
+struct RetentionArgs {
+  FileSystem& files;
+  absl::string_view run_dir;
+  absl::string_view attempt;  // that has committed
+  Retention retention;
+  int64_t committed = 0;  // its step; durable
+};
+
+// Deletes the others: whole ones of steps before the committed one. Folders
+// that are not whole stay for people to look at, and do not count. Aborted,
+// with nothing deleted, if another attempt owns the run by now.
+absl::Status ApplyRetention(const RetentionArgs& args);
 
 }  // namespace cogdist
 

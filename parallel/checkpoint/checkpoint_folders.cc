@@ -33,6 +33,33 @@ bool IsLeftover(absl::string_view name) {
           absl::StrContains(name, ".trash-"));
 }
 
+// Of a leftover or a checkpoint.
+std::string TrashPath(absl::string_view folder) {
+  const size_t suffix = folder.find('.', folder.rfind('/'));
+  return absl::StrCat(folder.substr(0, suffix), ".trash-", RandomHex(4));
+}
+
+// Renamed first: whoever still writes to it can neither add files nor commit
+// it.
+absl::Status Discard(FileSystem& files, const std::string& leftover) {
+  const std::string trash = TrashPath(leftover);
+  const absl::Status renamed = files.RenameNoReplace(leftover, trash);
+  if (absl::IsNotFound(renamed)) return absl::OkStatus();
+  COG_RETURN_IF_ERROR(renamed);
+  // Network file systems keep a name for a file that somebody has open.
+  RemoveDirectoryAndFiles(files, trash).IgnoreError();
+  return absl::OkStatus();
+}
+
+// Makes the names of all folders above `path` durable: whoever has just made it
+// may have made some of them. As far as this process may open them.
+void SyncFoldersAbove(FileSystem& files, absl::string_view path) {
+  while (path != "/" && path != ".") {
+    path = ParentDirectory(path);
+    files.SyncDirectory(path).IgnoreError();
+  }
+}
+
 }  // namespace
 
 std::string CheckpointsPath(absl::string_view run_dir) {
@@ -75,11 +102,12 @@ absl::Status PrepareCheckpoints(FileSystem& files, absl::string_view run_dir) {
                        files.ListDirectory(parent));
   for (const std::string& name : names) {
     if (!IsLeftover(name)) continue;
-    COG_RETURN_IF_ERROR(
-        RemoveDirectoryAndFiles(files, absl::StrCat(parent, "/", name)));
+    COG_RETURN_IF_ERROR(Discard(files, absl::StrCat(parent, "/", name)));
   }
   COG_RETURN_IF_ERROR(files.SyncDirectory(parent));
-  return files.SyncDirectory(run_dir);
+  COG_RETURN_IF_ERROR(files.SyncDirectory(run_dir));
+  SyncFoldersAbove(files, run_dir);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> SetAsideNewer(
@@ -90,6 +118,7 @@ absl::StatusOr<std::vector<std::string>> SetAsideNewer(
                        ListCheckpoints(files, run_dir));
   for (const CheckpointFolder& folder : folders) {
     if (folder.step <= step) continue;
+    COG_RETURN_IF_ERROR(CheckOwnership(files, run_dir, attempt));
     moved.push_back(absl::StrCat(folder.path, ".old-", attempt));
     COG_RETURN_IF_ERROR(files.RenameNoReplace(folder.path, moved.back()));
   }
@@ -101,7 +130,7 @@ absl::StatusOr<std::vector<std::string>> SetAsideNewer(
 
 absl::Status DeleteCheckpoint(FileSystem& files,
                               const CheckpointFolder& folder) {
-  const std::string trash = absl::StrCat(folder.path, ".trash-", RandomHex(4));
+  const std::string trash = TrashPath(folder.path);
   COG_RETURN_IF_ERROR(files.RenameNoReplace(folder.path, trash));
   // First, so that no crash leaves a part under the checkpoint's name.
   COG_RETURN_IF_ERROR(files.SyncDirectory(ParentDirectory(folder.path)));

@@ -34,13 +34,17 @@ struct CheckpointFolder {
 absl::StatusOr<std::vector<CheckpointFolder>> ListCheckpoints(
     FileSystem& files, absl::string_view run_dir);
 
-// Makes RUN_DIR/checkpoints, and deletes what is left of writes and deletions
-// that crashed. REQUIRES: the caller owns the run (run_owner.h).
+// Makes RUN_DIR/checkpoints, durably with all folders above it, and deletes
+// what is left of writes and deletions that crashed. That an older attempt may
+// still be writing there is no hindrance: it loses its folder. What cannot be
+// deleted is left to the next start. REQUIRES: the caller owns the run
+// (run_owner.h).
 absl::Status PrepareCheckpoints(FileSystem& files, absl::string_view run_dir);
 
 // Renames the checkpoints of steps after `step` to their ".old-" names, so that
-// the attempt that goes on from there meets no other course of the training.
-// Returns the new paths.
+// `attempt`, which goes on from there, meets no other course of the training.
+// Aborted if it does not own the run: they are the owner's then. Returns the
+// new paths.
 absl::StatusOr<std::vector<std::string>> SetAsideNewer(
     FileSystem& files, absl::string_view run_dir, int64_t step,
     absl::string_view attempt);

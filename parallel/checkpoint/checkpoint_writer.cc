@@ -146,8 +146,11 @@ CheckpointWriter::Commit CheckpointWriter::DoCommit(
                     : manifest.status();
   if (path.ok()) {
     return {.path = *path,
-            .retention = ApplyRetention(files, options_.run_dir,
-                                        options_.retention, outcome_.step)};
+            .retention = ApplyRetention({.files = files,
+                                         .run_dir = options_.run_dir,
+                                         .attempt = options_.attempt,
+                                         .retention = options_.retention,
+                                         .committed = outcome_.step})};
   }
   // What cannot be deleted now is when the run starts again.
   if (!folder_.empty()) (void)RemoveDirectoryAndFiles(files, folder_);

@@ -17,6 +17,14 @@ namespace {
 constexpr int64_t kReadBytes = 8 << 20;
 constexpr int64_t kFloatBytes = sizeof(float);
 
+// Far below what systems allow a process.
+constexpr size_t kMaxOpenFiles = 16;
+
+absl::Status Unreadable(absl::string_view path, const absl::Status& error) {
+  return AsDamage(error, absl::StrCat(path, ": ", error.message(),
+                                      "; the checkpoint cannot be read"));
+}
+
 absl::Status Damaged(absl::string_view path, absl::string_view fault) {
   return absl::DataLossError(
       absl::StrCat(path, ": ", fault, "; the checkpoint is damaged"));
@@ -27,31 +35,43 @@ absl::Status Damaged(absl::string_view path, absl::string_view fault) {
 SliceReader::SliceReader(FileSystem& files, const StoredCheckpoint& checkpoint)
     : files_(files),
       checkpoint_(checkpoint),
-      open_(checkpoint.manifest.shards_size()) {}
+      open_(checkpoint.manifest.shards_size()),
+      header_checked_(open_.size()) {}
 
 std::string SliceReader::PathOf(int shard) const {
   return absl::StrCat(checkpoint_.path, "/",
                       checkpoint_.manifest.shards(shard).path());
 }
 
-absl::StatusOr<ReadableFile*> SliceReader::Open(int shard) {
-  if (open_[shard] == nullptr) {
-    COG_RETURN_IF_ERROR(VerifyHeader(shard));
+absl::StatusOr<ReadableFile*> SliceReader::OpenUnchecked(int shard) {
+  if (open_[shard] != nullptr) return open_[shard].get();
+  const std::string path = PathOf(shard);
+  absl::StatusOr<std::unique_ptr<ReadableFile>> file = files_.OpenFile(path);
+  if (!file.ok()) return Unreadable(path, file.status());
+  if (opened_.size() == kMaxOpenFiles) {
+    open_[opened_.front()].reset();
+    opened_.pop_front();
   }
+  opened_.push_back(shard);
+  open_[shard] = *std::move(file);
   return open_[shard].get();
+}
+
+absl::StatusOr<ReadableFile*> SliceReader::Open(int shard) {
+  if (!header_checked_[shard]) COG_RETURN_IF_ERROR(VerifyHeader(shard));
+  return OpenUnchecked(shard);
 }
 
 absl::Status SliceReader::VerifyHeader(int shard) {
   const std::string path = PathOf(shard);
   const CheckpointShard& about = checkpoint_.manifest.shards(shard);
-  absl::StatusOr<std::unique_ptr<ReadableFile>> file = files_.OpenFile(path);
-  if (!file.ok()) return Damaged(path, file.status().message());
+  COG_ASSIGN_OR_RETURN(ReadableFile* const file, OpenUnchecked(shard));
   // In pieces: the manifest's word for its length is only as good as the file.
   uint32_t crc = 0;
   for (int64_t done = 0; done < about.header_bytes(); done += buffer_.size()) {
     buffer_.resize(std::min(kReadBytes, about.header_bytes() - done));
-    const absl::Status read = (*file)->Read(done, absl::MakeSpan(buffer_));
-    if (!read.ok()) return Damaged(path, read.message());
+    const absl::Status read = file->Read(done, absl::MakeSpan(buffer_));
+    if (!read.ok()) return Unreadable(path, read);
     crc = ExtendCrc32c(crc, {buffer_.data(), buffer_.size()});
   }
   if (crc != about.header_crc32c()) {
@@ -59,7 +79,7 @@ absl::Status SliceReader::VerifyHeader(int shard) {
                                          "manifest says %08x",
                                          crc, about.header_crc32c()));
   }
-  open_[shard] = *std::move(file);
+  header_checked_[shard] = true;
   return absl::OkStatus();
 }
 
@@ -84,7 +104,7 @@ absl::Status SliceReader::ReadChunks(const CheckpointTensor& tensor,
   buffer_.resize(bytes.end - bytes.begin);
   const int64_t from = slice.file_offset() + bytes.begin;
   const absl::Status read = file->Read(from, absl::MakeSpan(buffer_));
-  if (!read.ok()) return Damaged(path, read.message());
+  if (!read.ok()) return Unreadable(path, read);
   bytes_read_ += buffer_.size();
   const absl::string_view data(buffer_.data(), buffer_.size());
   for (int64_t done = 0; done < bytes.end - bytes.begin; done += chunk) {

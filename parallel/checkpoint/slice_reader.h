@@ -6,6 +6,7 @@
 #define COGDIST_PARALLEL_CHECKPOINT_SLICE_READER_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,9 +19,10 @@
 
 namespace cogdist {
 
-// One thread. A file is opened, and its header checked, when it is first read.
-// Every error is a DataLoss error that names the file and, where the fault is
-// in its data, the tensor: whoever reads goes back to another checkpoint.
+// One thread. A file is opened, and its header checked, when it is first read;
+// however many shards there are, few are open at a time. Every error names the
+// file and, where the fault is in its data, the tensor, and is AsDamage(): for
+// a DataLoss error whoever reads goes back to another checkpoint.
 class SliceReader {
  public:
   // Both outlive the reader.
@@ -45,6 +47,8 @@ class SliceReader {
     int64_t begin = 0;  // from the begin of the slice
     int64_t end = 0;
   };
+  // Valid until the next call.
+  absl::StatusOr<ReadableFile*> OpenUnchecked(int shard);
   absl::StatusOr<ReadableFile*> Open(int shard);
   // Whole chunks of a slice into buffer_, checked.
   absl::Status ReadChunks(const CheckpointTensor& tensor,
@@ -62,6 +66,8 @@ class SliceReader {
   FileSystem& files_;
   const StoredCheckpoint& checkpoint_;
   std::vector<std::unique_ptr<ReadableFile>> open_;  // by shard
+  std::deque<int> opened_;                           // those, oldest first
+  std::vector<bool> header_checked_;                 // by shard
   std::vector<char> buffer_;
   int64_t bytes_read_ = 0;
 };

@@ -15,8 +15,9 @@ absl::Status CheckSize(FileSystem& files, const std::string& path,
   const absl::StatusOr<std::unique_ptr<ReadableFile>> file =
       files.OpenFile(path);
   if (!file.ok()) {
-    return absl::DataLossError(absl::StrCat(
-        path, ": the manifest lists it, but ", file.status().message()));
+    return AsDamage(file.status(),
+                    absl::StrCat(path, ": the manifest lists it, but ",
+                                 file.status().message()));
   }
   const int64_t bytes = (*file)->size();
   if (bytes == expected) return absl::OkStatus();
@@ -27,12 +28,19 @@ absl::Status CheckSize(FileSystem& files, const std::string& path,
 
 }  // namespace
 
+absl::Status AsDamage(const absl::Status& error, absl::string_view message) {
+  const bool of_file =
+      !absl::IsPermissionDenied(error) && !absl::IsResourceExhausted(error);
+  return {of_file ? absl::StatusCode::kDataLoss : error.code(), message};
+}
+
 absl::StatusOr<StoredCheckpoint> OpenCheckpoint(FileSystem& files,
                                                 absl::string_view path) {
   const std::string manifest_path = absl::StrCat(path, "/", kManifestName);
   const absl::StatusOr<std::string> bytes = ReadAll(files, manifest_path);
   if (!bytes.ok()) {
-    return absl::DataLossError(
+    return AsDamage(
+        bytes.status(),
         absl::StrCat(path, ": without a readable manifest it is no whole ",
                      "checkpoint: ", bytes.status().message()));
   }

@@ -20,9 +20,15 @@ struct StoredCheckpoint {
   CheckpointManifest manifest;
 };
 
+// The error of a file of a checkpoint that cannot be read, as damage of the
+// checkpoint: DataLoss. Only what says nothing about the file stays what it is,
+// so that no run goes back to an older checkpoint for it: a lack of permission,
+// memory or file descriptors.
+absl::Status AsDamage(const absl::Status& error, absl::string_view message);
+
 // Reads no shard. A file that is missing, damaged or of another length is a
-// DataLoss error that names it and says what is wrong; a checkpoint for newer
-// programs is FailedPrecondition.
+// DataLoss error that names it and says what is wrong (but see above); a
+// checkpoint for newer programs is FailedPrecondition.
 absl::StatusOr<StoredCheckpoint> OpenCheckpoint(FileSystem& files,
                                                 absl::string_view path);
 

@@ -129,8 +129,16 @@ class FakeFileSystem::File final : public WritableFile {
 
 class FakeFileSystem::Reader final : public ReadableFile {
  public:
+  // Called with the lock held.
   Reader(FakeFileSystem& owner, absl::string_view path, int node, int64_t size)
-      : owner_(owner), path_(path), node_(node), size_(size) {}
+      : owner_(owner), path_(path), node_(node), size_(size) {
+    owner_.most_open_readers_ =
+        std::max(owner_.most_open_readers_, ++owner_.open_readers_);
+  }
+  ~Reader() override {
+    const Lock lock(owner_.mutex_);
+    --owner_.open_readers_;
+  }
 
   int64_t size() const override { return size_; }
 
@@ -281,6 +289,11 @@ int64_t FakeFileSystem::changes() const {
 int FakeFileSystem::most_open_files() const {
   const Lock lock(mutex_);
   return most_open_files_;
+}
+
+int FakeFileSystem::most_open_readers() const {
+  const Lock lock(mutex_);
+  return most_open_readers_;
 }
 
 void FakeFileSystem::StopAfter(int64_t changes) {

@@ -82,8 +82,10 @@ class FakeFileSystem final : public FileSystem {
   // Calls so far that can change what a crash leaves or others see: all kinds
   // but kOpenFile, kRead, kExists and kListDirectory.
   int64_t changes() const;
-  // The largest number of files that were open for writing at the same time.
+  // The largest numbers of files that were open for writing, and for reading,
+  // at the same time.
   int most_open_files() const;
+  int most_open_readers() const;
 
   // Stops once changes() is `changes`: later calls of any kind do nothing and
   // return an error for which IsStopped() is true. A stop within a call needs
@@ -137,6 +139,8 @@ class FakeFileSystem final : public FileSystem {
   Hook hook_;
   int open_files_ = 0;
   int most_open_files_ = 0;
+  int open_readers_ = 0;
+  int most_open_readers_ = 0;
 };
 
 }  // namespace cogdist::testing

@@ -199,13 +199,64 @@ TEST_F(CheckpointWriterTest, ANewAttemptCleansUpUnderAnOldOne) {
   EXPECT_EQ(RestoredStep(files_, small_), 1);
 }
 
+// A rank of the older attempt still writes its shard: while the newer one
+// deletes its folder, and even under its new name, whose deletion then fails.
+TEST_F(CheckpointWriterTest, ALivingWriterDoesNotKeepANewAttemptFromStarting) {
+  ASSERT_TRUE(files_.CreateDirectory("run/checkpoints").ok());
+  const std::string left = "run/checkpoints/step_00000002.tmp-1-ab-cd";
+  ASSERT_TRUE(files_.CreateDirectory(left).ok());
+  ASSERT_TRUE(files_.CreateFile(left + "/shard_00000.safetensors").ok());
+  files_.SetHook([&](FileCall call, absl::string_view path) {
+    if (call != FileCall::kRemoveDirectory) return;
+    EXPECT_FALSE(files_.CreateFile(left + "/shard_00001.safetensors").ok());
+    EXPECT_TRUE(files_.CreateFile(absl::StrCat(path, "/.nfs0001")).ok());
+  });
+  EXPECT_EQ(SaveAt(files_, small_, {3})[0], absl::OkStatus());
+  ASSERT_THAT(Names(), SizeIs(2));
+  EXPECT_THAT(Names()[0], StartsWith("step_00000002.trash-"));
+  files_.SetHook(nullptr);
+  EXPECT_EQ(SaveAt(files_, small_, {4})[0], absl::OkStatus());
+  EXPECT_THAT(Names(), ElementsAre("step_00000004"));
+}
+
+// An older attempt that wakes up late leaves the newer one's checkpoints alone.
+TEST_F(CheckpointWriterTest, AnAttemptThatWasReplacedChangesNothing) {
+  SaveAt(files_, small_, {1, 2, 3}, {.keep_last = 3});
+  const std::vector<std::string> names = Names();
+  for (const char* attempt : {"1-abc", "2-abc", ""}) {
+    EXPECT_TRUE(
+        absl::IsAborted(SetAsideNewer(files_, "run", 1, attempt).status()));
+    EXPECT_TRUE(absl::IsAborted(ApplyRetention({.files = files_,
+                                                .run_dir = "run",
+                                                .attempt = attempt,
+                                                .retention = {.keep_last = 1},
+                                                .committed = 3})));
+  }
+  EXPECT_EQ(Names(), names);
+}
+
+TEST_F(CheckpointWriterTest, TheFoldersAboveTheRunAreDurable) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.CreateDirectory("a").ok());
+  ASSERT_TRUE(files.CreateDirectory("a/b").ok());
+  ASSERT_TRUE(files.CreateDirectory("a/b/run").ok());
+  RunRankContexts(1, [&](RankContext& context) {
+    EXPECT_TRUE(BeginAttempt(files, "a/b/run", *context.groups.world).ok());
+  });
+  const auto after = files.AfterCrash(Survivors::kDurable);
+  EXPECT_TRUE(*after->Exists("a/b/run/checkpoints"));
+  EXPECT_TRUE(*after->Exists("a/b/run/OWNER"));
+}
+
 TEST_F(CheckpointWriterTest, NewerCheckpointsAreSetAside) {
   SaveAt(files_, small_, {1, 2, 3}, {.keep_last = 3});
-  const auto moved = SetAsideNewer(files_, "run", 1, "4-abc");
+  const std::string attempt = *TakeOwnership(files_, "run");
+  const auto moved = SetAsideNewer(files_, "run", 1, attempt);
   ASSERT_TRUE(moved.ok()) << moved.status();
   EXPECT_THAT(*moved, SizeIs(2));
-  EXPECT_THAT(Names(), ElementsAre("step_00000001", "step_00000002.old-4-abc",
-                                   "step_00000003.old-4-abc"));
+  EXPECT_THAT(Names(),
+              ElementsAre("step_00000001", "step_00000002.old-" + attempt,
+                          "step_00000003.old-" + attempt));
   EXPECT_EQ(SaveAt(files_, small_, {2})[0], absl::OkStatus());
   EXPECT_EQ(RestoredStep(files_, small_), 2);
 }

@@ -3,6 +3,7 @@
 
 #include "parallel/checkpoint/restore.h"
 
+#include <cerrno>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -103,6 +104,39 @@ TEST(RestoreTest, ARankReadsWhatItNeeds) {
   EXPECT_LT(bytes_of({.pipeline = 4}), 1.01 * whole);
   // At stage 1 every rank has all weights, a third of the state.
   EXPECT_LT(bytes_of({.data = 4, .stage = 1}), 1.2 * whole * (2 + 4) / 3);
+}
+
+// So that one process can read what a thousand wrote.
+TEST(RestoreTest, FewFilesAreOpenAtATime) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.CreateDirectory("run").ok());
+  ASSERT_TRUE(SaveAt(files, {.tensor = 26, .small = true}, {1})[0].ok());
+  const auto checkpoint =
+      OpenCheckpoint(files, "run/checkpoints/step_00000001");
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->manifest.shards_size(), 26);
+  EXPECT_EQ(RestoredStep(files, {.small = true}), 1);
+  EXPECT_TRUE(VerifyCheckpoint(files, *checkpoint).empty());
+  EXPECT_LE(files.most_open_readers(), 17);  // 16, and one being opened
+}
+
+// Going back would cost steps, for what somebody can put right.
+TEST(RestoreTest, WhatIsNoDamageIsNotPassedOver) {
+  for (const int error : {EACCES, EMFILE, ENOMEM}) {
+    for (const char* file : {"manifest.pb", "shard_00001"}) {
+      FakeFileSystem files;
+      ASSERT_TRUE(files.CreateDirectory("run").ok());
+      const Layout layout = {.data = 2, .stage = 1, .small = true};
+      SaveAt(files, layout, {1, 2}, {.keep_last = 2});
+      files.Fail({.call = FileCall::kOpenFile,
+                  .error = error,
+                  .path = absl::StrCat("step_00000002/", file)});
+      const absl::Status status = Restored(files, layout).status();
+      EXPECT_FALSE(status.ok());
+      EXPECT_FALSE(absl::IsDataLoss(status)) << status;
+      EXPECT_THAT(std::string(status.message()), HasSubstr(file));
+    }
+  }
 }
 
 TEST(RestoreTest, AnotherModelIsRefusedByName) {
