@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -69,20 +70,34 @@ std::string Usage(const Flag& flag) {
                       flag.value);
 }
 
-}  // namespace
-
-std::string ProgramHelp(const Program& program) {
-  std::vector<Row> commands;
+// Commands whose names begin with `prefix`, as rows without it.
+std::vector<Row> Summaries(const Program& program, absl::string_view prefix) {
+  std::vector<Row> rows;
   for (const Command& command : program.commands) {
-    commands.emplace_back(
-        command.name,
+    if (!absl::StartsWith(command.name, prefix)) continue;
+    rows.emplace_back(
+        command.name.substr(prefix.size()),
         absl::StrCat(command.summary,
                      command.run == nullptr ? " (not built yet)" : ""));
   }
+  return rows;
+}
+
+}  // namespace
+
+std::string ProgramHelp(const Program& program) {
   return absl::StrCat(program.name, ": ", program.summary, "\n\nUsage:\n  ",
                       program.name, " COMMAND ...\n  ", program.name,
                       " COMMAND --help\n  ", program.name, " --version\n",
-                      Section("Commands", commands), Notes(program.notes));
+                      Section("Commands", Summaries(program, "")),
+                      Notes(program.notes));
+}
+
+std::string GroupHelp(const Program& program, absl::string_view group) {
+  const std::string name = absl::StrCat(program.name, " ", group);
+  return absl::StrCat(
+      "Usage:\n  ", name, " COMMAND ...\n  ", name, " COMMAND --help\n",
+      Section("Commands", Summaries(program, absl::StrCat(group, " "))));
 }
 
 std::string CommandHelp(const Program& program, const Command& command) {

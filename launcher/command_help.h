@@ -13,6 +13,9 @@ namespace cogdist {
 // columns, as long as no name is wider; ends in a newline.
 std::string ProgramHelp(const Program& program);
 
+// Usage, and the commands whose first word is `group`.
+std::string GroupHelp(const Program& program, absl::string_view group);
+
 // Usage, arguments and flags of one command, and its notes.
 std::string CommandHelp(const Program& program, const Command& command);
 

@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "launcher/command_help.h"
 #include "launcher/nearest_name.h"
@@ -44,15 +46,66 @@ bool LooksLikePath(absl::string_view word) {
   return absl::StrContains(word, '.') || absl::StrContains(word, '/');
 }
 
-// The command that args[0] names, or the default one where it is a path.
-// Removes the name from `args`.
+// The command that the first words name. Removes them from `args`; null if
+// there is none.
+const Command* TakeName(const Program& program,
+                        absl::Span<const std::string>& args) {
+  for (const Command& command : program.commands) {
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(command.name, ' ');
+    if (words.size() > args.size() ||
+        !std::equal(words.begin(), words.end(), args.begin())) {
+      continue;
+    }
+    args.remove_prefix(words.size());
+    return &command;
+  }
+  return nullptr;
+}
+
+// The second words of commands whose first one is `word`; none: no group.
+std::vector<std::string> NamesInGroup(const Program& program,
+                                      absl::string_view word) {
+  std::vector<std::string> names;
+  for (const Command& command : program.commands) {
+    absl::string_view rest = command.name;
+    if (absl::ConsumePrefix(&rest, word) && absl::ConsumePrefix(&rest, " ")) {
+      names.emplace_back(rest);
+    }
+  }
+  return names;
+}
+
+absl::Status NoSuchCommand(const Program& program,
+                           absl::Span<const std::string> args) {
+  const std::string& word = args[0];
+  const std::vector<std::string> group = NamesInGroup(program, word);
+  if (!group.empty() && args.size() == 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(word, ": say which: ", absl::StrJoin(group, ", "), " (",
+                     program.name, " ", word, " --help explains them)"));
+  }
+  if (!group.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(word, ": no command '", args[1], "'; did you mean '", word,
+                     " ", NearestName(args[1], group), "'? ", program.name, " ",
+                     word, " --help lists all"));
+  }
+  std::vector<std::string> first_words;
+  for (const Command& command : program.commands) {
+    first_words.emplace_back(command.name.substr(0, command.name.find(' ')));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "no command '", word, "'; did you mean '", NearestName(word, first_words),
+      "'? ", program.name, " --help lists all commands"));
+}
+
+// The command that the first words name, or the default one where the first is
+// a path. Removes the name from `args`.
 absl::StatusOr<const Command*> SelectCommand(
     const Program& program, absl::Span<const std::string>& args) {
+  if (const Command* command = TakeName(program, args)) return command;
   const std::string& word = args[0];
-  if (const Command* command = FindByName(program.commands, word)) {
-    args.remove_prefix(1);
-    return command;
-  }
   if (absl::StartsWith(word, "-")) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", word, "' comes before any command; write ",
@@ -61,15 +114,23 @@ absl::StatusOr<const Command*> SelectCommand(
   if (LooksLikePath(word)) {
     return FindByName(program.commands, program.default_command);
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no command '", word, "'; did you mean '",
-                   NearestIn(program.commands, word), "'? ", program.name,
-                   " --help lists all commands"));
+  return NoSuchCommand(program, args);
+}
+
+// Whether the help of a whole group is asked for.
+bool AsksForGroupHelp(const Program& program,
+                      absl::Span<const std::string> args) {
+  return args.size() > 1 && !NamesInGroup(program, args[0]).empty() &&
+         (args[1] == "--help" || args[1] == "-h");
 }
 
 absl::StatusOr<ExitCode> Dispatch(const Program& program,
                                   absl::Span<const std::string> args,
                                   std::ostream& out) {
+  if (AsksForGroupHelp(program, args)) {
+    out << GroupHelp(program, args[0]);
+    return ExitCode::kDone;
+  }
   COG_ASSIGN_OR_RETURN(const Command* const command,
                        SelectCommand(program, args));
   if (AsksForHelp(args)) {

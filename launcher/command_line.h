@@ -38,6 +38,7 @@ struct Argument {
 class ParsedCommand;
 
 struct Command {
+  // One word, or two where commands share a first word: a group.
   absl::string_view name;
   absl::string_view summary;  // one line
   std::vector<Argument> arguments = {};
@@ -106,8 +107,8 @@ class ParsedCommand {
 absl::StatusOr<ParsedCommand> ParseCommand(const Command& command,
                                            absl::Span<const std::string> args);
 
-// The whole of main(): finds the command in args[0] (the program's name is not
-// in `args`), answers `--help` and `--version`, parses and runs. Help goes to
+// The whole of main(): finds the command in the first words (the program's name
+// is not in `args`), answers `--help` and `--version`, parses and runs. Help goes to
 // `out`, errors go to `err`.
 ExitCode RunProgram(const Program& program, absl::Span<const std::string> args,
                     std::ostream& out, std::ostream& err);

@@ -39,8 +39,13 @@ Program CogdistProgram() {
       {.name = "analyze",
        .summary = "attention signs, over-squashing and collapse of a model",
        .arguments = {kConfigArgument}},
-      {.name = "checkpoint",
-       .summary = "list, inspect, verify, export and import checkpoints"},
+      {.name = "checkpoint list", .summary = "a run's checkpoints"},
+      {.name = "checkpoint inspect", .summary = "what a checkpoint holds"},
+      {.name = "checkpoint verify", .summary = "read checkpoints in full"},
+      {.name = "checkpoint export",
+       .summary = "a checkpoint as weights for other programs"},
+      {.name = "checkpoint import",
+       .summary = "other programs' weights as weights for init_from"},
       BenchCommand(),
   };
   return program;

@@ -111,7 +111,7 @@ TEST(BadInputTest, CommandLines) {
       {"sweep x.pbtxt", "cogdist sweep is not built yet"},
       {"plan good.pbtxt", "cogdist plan is not built yet"},
       {"analyze good.pbtxt", "cogdist analyze is not built yet"},
-      {"checkpoint list runs/x", "cogdist checkpoint is not built yet"},
+      {"checkpoint export x", "cogdist checkpoint export is not built yet"},
       {"none.pbtxt", "none.pbtxt: No such file"},
       {".", "is a folder"},
   };

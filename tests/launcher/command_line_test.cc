@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "launcher/command_help.h"
@@ -183,6 +184,44 @@ TEST(RunProgramTest, HelpAndVersionExitZero) {
   const Outcome bare = RunLine("");
   EXPECT_EQ(bare.exit_code, 2);
   EXPECT_EQ(bare.err, RunLine("--help").out);
+}
+
+TEST(RunProgramTest, CommandsOfAGroupHaveTwoWords) {
+  Program program = TestProgram();
+  const auto run = [](const ParsedCommand& command) {
+    return absl::StatusOr<ExitCode>(command.Has("all") ? ExitCode::kStopped
+                                                       : ExitCode::kDone);
+  };
+  program.commands.push_back({.name = "box open",
+                              .summary = "open it",
+                              .arguments = {{.name = "BOX", .help = "Which."}},
+                              .flags = {{.name = "all", .help = "All."}},
+                              .run = run});
+  program.commands.push_back({.name = "box shut", .summary = "shut it"});
+  const struct {
+    std::vector<std::string> args;
+    int exit_code;
+    std::string text;
+  } kCases[] = {
+      {{"box", "open", "x"}, 0, ""},
+      {{"box", "open", "x", "--all"}, 75, ""},
+      {{"box", "open"}, 2, "box open: BOX is missing (cogdist box open --help"},
+      {{"box", "shut"}, 2, "prog box shut is not built yet"},
+      {{"box"}, 2, "box: say which: open, shut"},
+      {{"box", "opn"}, 2, "box: no command 'opn'; did you mean 'box open'?"},
+      {{"bx", "open"}, 2, "no command 'bx'; did you mean 'box'?"},
+      {{"box", "--help"},
+       0,
+       "  open  open it\n  shut  shut it (not built yet)"},
+      {{"box", "open", "--help"}, 0, "Usage: prog box open BOX [flags]"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(absl::StrJoin(c.args, " "));
+    std::ostringstream out, err;
+    EXPECT_EQ(static_cast<int>(RunProgram(program, c.args, out, err)),
+              c.exit_code);
+    EXPECT_THAT(out.str() + err.str(), HasSubstr(c.text));
+  }
 }
 
 TEST(CogdistProgramTest, EveryHelpTextIsCompleteAndFitsTheScreen) {
