@@ -108,8 +108,8 @@ absl::StatusOr<ParsedCommand> ParseCommand(const Command& command,
                                            absl::Span<const std::string> args);
 
 // The whole of main(): finds the command in the first words (the program's name
-// is not in `args`), answers `--help` and `--version`, parses and runs. Help goes to
-// `out`, errors go to `err`.
+// is not in `args`), answers `--help` and `--version`, parses and runs. Help
+// goes to `out`, errors go to `err`.
 ExitCode RunProgram(const Program& program, absl::Span<const std::string> args,
                     std::ostream& out, std::ostream& err);
 

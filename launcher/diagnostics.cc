@@ -1,42 +1,20 @@
 #include "launcher/diagnostics.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "launcher/value_statistics.h"
 #include "runtime/host_read.h"
 
 namespace cogdist {
 namespace {
 
-struct Statistics {
-  int64_t count = 0;
-  int64_t not_finite = 0;
-  // Of the finite values.
-  double min = std::numeric_limits<double>::infinity();
-  double max = -std::numeric_limits<double>::infinity();
-  double squares = 0;
-
-  void Add(float value) {
-    ++count;
-    if (!std::isfinite(value)) {
-      ++not_finite;
-      return;
-    }
-    min = std::min<double>(min, value);
-    max = std::max<double>(max, value);
-    squares += double{value} * value;
-  }
-};
-
 // Of a float32 tensor.
-Statistics StatisticsOf(Stream& stream, const TensorView& x) {
-  Statistics result;
+ValueStatistics StatisticsOf(Stream& stream, const TensorView& x) {
+  ValueStatistics result;
   ReadOnHost(stream, x, [&](absl::string_view bytes) {
     for (; !bytes.empty(); bytes.remove_prefix(sizeof(float))) {
       float value = 0;
@@ -47,17 +25,15 @@ Statistics StatisticsOf(Stream& stream, const TensorView& x) {
   return result;
 }
 
-std::string Format(const Statistics& x, absl::string_view kind,
+std::string Format(const ValueStatistics& x, absl::string_view kind,
                    absl::string_view name) {
   const std::string label = absl::StrFormat("%-8s  %s", kind, name);
   if (x.not_finite == x.count) {
     return absl::StrFormat("%9d of %9d  %12s  %12s  %12s  %s\n", x.not_finite,
                            x.count, "-", "-", "-", label);
   }
-  const double rms =
-      std::sqrt(x.squares / static_cast<double>(x.count - x.not_finite));
   return absl::StrFormat("%9d of %9d  %12.5g  %12.5g  %12.5g  %s\n",
-                         x.not_finite, x.count, x.min, x.max, rms, label);
+                         x.not_finite, x.count, x.min, x.max, x.rms(), label);
 }
 
 }  // namespace
@@ -72,7 +48,7 @@ std::string DescribeTensors(const ParamStore& params, Stream& stream,
         {"weight", params.master(params.owned(tensor))},
         {"gradient", params.gradients(params.owned(tensor))}};
     for (const auto& [kind, view] : kinds) {
-      const Statistics statistics = StatisticsOf(stream, view);
+      const ValueStatistics statistics = StatisticsOf(stream, view);
       std::string& lines = statistics.not_finite > 0 ? bad : good;
       absl::StrAppend(&lines, Format(statistics, kind, tensor.named.name));
     }

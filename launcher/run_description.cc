@@ -9,15 +9,6 @@
 namespace cogdist {
 namespace {
 
-std::string DescribeModel(const CogformerConfig& model) {
-  const bool cog = model.attention().kind() == AttentionConfig::COG;
-  return absl::StrCat(cog ? "Cogformer" : "softmax Transformer", ", ",
-                      model.num_layers(), " layers, hidden ",
-                      model.hidden_size(), ", ", model.num_heads(),
-                      " heads of ", model.head_dim(), ", ffn ",
-                      model.ffn_size(), ", vocabulary ", model.vocab_size());
-}
-
 // "8 ranks: data 2 (ZeRO 1), tensor 2 (sequence parallel), pipeline 2"
 std::string DescribeMesh(const ParallelConfig& parallel, const Mesh& mesh) {
   const int ranks = mesh.world_size();
@@ -73,6 +64,15 @@ std::vector<ByteCount> TrafficByKind(const CommunicationPlan& plan) {
 }
 
 }  // namespace
+
+std::string DescribeModel(const CogformerConfig& model) {
+  const bool cog = model.attention().kind() == AttentionConfig::COG;
+  return absl::StrCat(cog ? "Cogformer" : "softmax Transformer", ", ",
+                      model.num_layers(), " layers, hidden ",
+                      model.hidden_size(), ", ", model.num_heads(),
+                      " heads of ", model.head_dim(), ", ffn ",
+                      model.ffn_size(), ", vocabulary ", model.vocab_size());
+}
 
 StartSummary DescribeRun(const RunConfig& config, const RunLayout& layout,
                          absl::Span<const StepPlan> plans) {

@@ -14,6 +14,9 @@
 
 namespace cogdist {
 
+// "Cogformer, 24 layers, hidden 2048, ...". `model` is resolved.
+std::string DescribeModel(const CogformerConfig& model);
+
 struct RunLayout {
   Mesh mesh;
   int64_t threads = 0;  // a rank; 0: not known

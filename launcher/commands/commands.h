@@ -10,11 +10,15 @@ namespace cogdist {
 
 Program CogdistProgram();
 
-// Each is defined in its own file, launcher/commands/NAME_command.cc.
+// Each is defined in its own file, launcher/commands/NAME_command.cc; those of
+// two words, "checkpoint list", in checkpoint_list_command.cc.
 Command TrainCommand();
 Command PrepareCommand();
 Command EvalCommand();
 Command GenerateCommand();
+Command CheckpointListCommand();
+Command CheckpointInspectCommand();
+Command CheckpointVerifyCommand();
 Command BenchCommand();
 
 // Shared by the commands that read a run's configuration.

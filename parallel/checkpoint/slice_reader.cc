@@ -43,7 +43,7 @@ std::string SliceReader::PathOf(int shard) const {
                       checkpoint_.manifest.shards(shard).path());
 }
 
-absl::StatusOr<ReadableFile*> SliceReader::OpenUnchecked(int shard) {
+absl::StatusOr<ReadableFile*> SliceReader::Open(int shard) {
   if (open_[shard] != nullptr) return open_[shard].get();
   const std::string path = PathOf(shard);
   absl::StatusOr<std::unique_ptr<ReadableFile>> file = files_.OpenFile(path);
@@ -57,15 +57,10 @@ absl::StatusOr<ReadableFile*> SliceReader::OpenUnchecked(int shard) {
   return open_[shard].get();
 }
 
-absl::StatusOr<ReadableFile*> SliceReader::Open(int shard) {
-  if (!header_checked_[shard]) COG_RETURN_IF_ERROR(VerifyHeader(shard));
-  return OpenUnchecked(shard);
-}
-
 absl::Status SliceReader::VerifyHeader(int shard) {
   const std::string path = PathOf(shard);
   const CheckpointShard& about = checkpoint_.manifest.shards(shard);
-  COG_ASSIGN_OR_RETURN(ReadableFile* const file, OpenUnchecked(shard));
+  COG_ASSIGN_OR_RETURN(ReadableFile* const file, Open(shard));
   // In pieces: the manifest's word for its length is only as good as the file.
   uint32_t crc = 0;
   for (int64_t done = 0; done < about.header_bytes(); done += buffer_.size()) {
@@ -103,20 +98,22 @@ absl::Status SliceReader::ReadChunks(const CheckpointTensor& tensor,
   COG_ASSIGN_OR_RETURN(ReadableFile* const file, Open(slice.shard()));
   buffer_.resize(bytes.end - bytes.begin);
   const int64_t from = slice.file_offset() + bytes.begin;
+  const std::string name = CheckpointTensorName(tensor.name(), tensor.role());
   const absl::Status read = file->Read(from, absl::MakeSpan(buffer_));
-  if (!read.ok()) return Unreadable(path, read);
+  if (!read.ok()) {
+    return Unreadable(absl::StrCat(path, ": tensor ", name), read);
+  }
   bytes_read_ += buffer_.size();
   const absl::string_view data(buffer_.data(), buffer_.size());
   for (int64_t done = 0; done < bytes.end - bytes.begin; done += chunk) {
     const uint32_t crc = Crc32c(data.substr(done, chunk));
     const uint32_t expected = slice.crc32c((bytes.begin + done) / chunk);
     if (crc == expected) continue;
-    return Damaged(
-        path, absl::StrFormat(
-                  "tensor %s: the checksum of the %d bytes at %d is "
-                  "%08x, the manifest says %08x",
-                  CheckpointTensorName(tensor.name(), tensor.role()),
-                  data.substr(done, chunk).size(), from + done, crc, expected));
+    return Damaged(path, absl::StrFormat(
+                             "tensor %s: the checksum of the %d bytes at %d is "
+                             "%08x, the manifest says %08x",
+                             name, data.substr(done, chunk).size(), from + done,
+                             crc, expected));
   }
   return absl::OkStatus();
 }
@@ -139,6 +136,9 @@ absl::Status SliceReader::Read(const CheckpointTensor& tensor,
                                const CheckpointSlice& slice,
                                absl::Span<const CommonRun> runs,
                                absl::Span<float> out) {
+  if (!header_checked_[slice.shard()]) {
+    COG_RETURN_IF_ERROR(VerifyHeader(slice.shard()));
+  }
   Bytes held;        // what buffer_ has of the slice
   int64_t done = 0;  // of the first of `runs`
   while (!runs.empty()) {

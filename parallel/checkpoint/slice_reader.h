@@ -19,10 +19,11 @@
 
 namespace cogdist {
 
-// One thread. A file is opened, and its header checked, when it is first read;
-// however many shards there are, few are open at a time. Every error names the
-// file and, where the fault is in its data, the tensor, and is AsDamage(): for
-// a DataLoss error whoever reads goes back to another checkpoint.
+// One thread. A file is opened when it is first needed, and its header checked
+// before Read() takes anything from it; however many shards there are, few are
+// open at a time. Every error names the file and, where the fault is in its
+// data, the tensor, and is AsDamage(): for a DataLoss error whoever reads goes
+// back to another checkpoint.
 class SliceReader {
  public:
   // Both outlive the reader.
@@ -34,10 +35,12 @@ class SliceReader {
                     const CheckpointSlice& slice,
                     absl::Span<const CommonRun> runs, absl::Span<float> out);
 
-  // Checks a slice, or a shard's header, without keeping anything.
+  // Checks a shard's header, or a slice, without keeping anything. Whether a
+  // slice is right does not depend on the header: the manifest says where it
+  // is.
+  absl::Status VerifyHeader(int shard);
   absl::Status Verify(const CheckpointTensor& tensor,
                       const CheckpointSlice& slice);
-  absl::Status VerifyHeader(int shard);
 
   // Of slices, so far.
   int64_t bytes_read() const { return bytes_read_; }
@@ -48,7 +51,6 @@ class SliceReader {
     int64_t end = 0;
   };
   // Valid until the next call.
-  absl::StatusOr<ReadableFile*> OpenUnchecked(int shard);
   absl::StatusOr<ReadableFile*> Open(int shard);
   // Whole chunks of a slice into buffer_, checked.
   absl::Status ReadChunks(const CheckpointTensor& tensor,

@@ -26,14 +26,20 @@ struct StoredCheckpoint {
 // memory or file descriptors.
 absl::Status AsDamage(const absl::Status& error, absl::string_view message);
 
+// Reads the manifest only, and looks at no other file. Errors as below.
+absl::StatusOr<StoredCheckpoint> ReadCheckpointManifest(FileSystem& files,
+                                                        absl::string_view path);
+
 // Reads no shard. A file that is missing, damaged or of another length is a
 // DataLoss error that names it and says what is wrong (but see above); a
 // checkpoint for newer programs is FailedPrecondition.
 absl::StatusOr<StoredCheckpoint> OpenCheckpoint(FileSystem& files,
                                                 absl::string_view path);
 
-// Reads everything. One DataLoss error for each header and each slice that is
-// not as it was written, naming file and tensor; none: all is well.
+// Reads everything. One DataLoss error for each file that is missing (with the
+// names of its tensors) or of another length, each header and each slice that
+// is not as it was written, naming file and tensor; none: all is well.
+// `checkpoint` needs its path and manifest only.
 std::vector<absl::Status> VerifyCheckpoint(FileSystem& files,
                                            const StoredCheckpoint& checkpoint);
 

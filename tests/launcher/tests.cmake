@@ -30,6 +30,7 @@ cogdist_test(launcher/config_override)
 cogdist_test(launcher/config_reference)
 cogdist_test(launcher/configs)
 cogdist_test(launcher/validate)
+cogdist_test(launcher/value_statistics)
 
 target_compile_definitions(launcher_config_reference_test PRIVATE
   COGDIST_RUN_CONFIG_DESCRIPTOR="${CMAKE_BINARY_DIR}/proto/run_config.pb.desc")
@@ -43,6 +44,7 @@ set_tests_properties(launcher/layouts/random_layout_slow PROPERTIES
 
 # These run the program itself.
 cogdist_test(launcher/bad_input)
+cogdist_test(launcher/checkpoint_commands LIBS cogdist_testing)
 cogdist_test(launcher/program LABELS mpi LIBS nlohmann_json::nlohmann_json)
 cogdist_test(launcher/failure LABELS mpi)
 cogdist_test(launcher/failure_layouts LABELS mpi
@@ -50,8 +52,8 @@ cogdist_test(launcher/failure_layouts LABELS mpi
 cogdist_test(launcher/layouts_program LABELS mpi
   LIBS nlohmann_json::nlohmann_json)
 cogdist_test(launcher/many_ranks LABELS mpi LIBS nlohmann_json::nlohmann_json)
-foreach(name bad_input failure failure_layouts layouts_program many_ranks
-    program)
+foreach(name bad_input checkpoint_commands failure failure_layouts
+    layouts_program many_ranks program)
   add_dependencies(launcher_${name}_test cogdist)
   target_compile_definitions(launcher_${name}_test PRIVATE
     COGDIST_BINARY="$<TARGET_FILE:cogdist>")

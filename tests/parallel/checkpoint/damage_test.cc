@@ -130,11 +130,64 @@ TEST_F(DamageTest, ShardsOfAnotherSaveAndSwappedOnesAreFound) {
   files_.Overwrite(paths[1], *ReadAll(files_,
                                       "run/checkpoints/step_00000001/"
                                       "shard_00000.safetensors"));
-  ASSERT_THAT(Faults(), SizeIs(1));
+  // And of its data every slice whose values have changed.
+  ASSERT_THAT(Faults(), SizeIs(::testing::Gt(1)));
   EXPECT_THAT(Faults()[0], HasSubstr("its header's checksum"));
   files_.Overwrite(paths[1], *ReadAll(files_, paths[2]));
   files_.Overwrite(paths[2], whole);
   EXPECT_THAT(Faults(), SizeIs(::testing::Ge(1)));
+}
+
+TEST_F(DamageTest, VerifyingNamesEveryDamagedFileAndTensor) {
+  const auto checkpoint = ReadCheckpointManifest(files_, kNewest);
+  ASSERT_TRUE(checkpoint.ok());
+  const CheckpointManifest& manifest = checkpoint->manifest;
+  const std::vector<std::string> paths = Paths();  // manifest, two shards
+  const auto messages = [&] {
+    std::vector<std::string> result;
+    for (const absl::Status& fault : VerifyCheckpoint(files_, *checkpoint)) {
+      EXPECT_TRUE(absl::IsDataLoss(fault)) << fault;
+      result.emplace_back(fault.message());
+    }
+    return result;
+  };
+  // Of the shard number 1: names as messages have them, in the manifest's
+  // order.
+  std::vector<std::string> names;
+  std::string all;
+  for (const CheckpointTensor& tensor : manifest.tensors()) {
+    for (const CheckpointSlice& slice : tensor.slices()) {
+      if (slice.shard() != 1) continue;
+      names.push_back(CheckpointTensorName(tensor.name(), tensor.role()));
+      absl::StrAppend(&all, all.empty() ? "" : ", ", names.back());
+    }
+  }
+  ASSERT_THAT(names, SizeIs(::testing::Gt(3)));
+
+  // Cut in the header: the length, the header, and every tensor.
+  const std::string whole = *ReadAll(files_, paths[2]);
+  files_.Overwrite(paths[2], whole.substr(0, 20));
+  std::vector<std::string> faults = messages();
+  ASSERT_THAT(faults, SizeIs(2 + names.size()));
+  EXPECT_THAT(faults[0], AllOf(HasSubstr(paths[2]), HasSubstr("20 bytes")));
+  for (size_t i = 0; i < names.size(); ++i) {
+    EXPECT_THAT(faults[2 + i],
+                AllOf(HasSubstr(paths[2]),
+                      HasSubstr(absl::StrCat("tensor ", names[i], ":"))));
+  }
+  // The other shard is looked at, too.
+  const std::string first = *ReadAll(files_, paths[1]);
+  std::string damaged = first;
+  damaged.back() ^= 1;
+  files_.Overwrite(paths[1], damaged);
+  EXPECT_THAT(messages(), SizeIs(3 + names.size()));
+  files_.Overwrite(paths[1], first);
+
+  ASSERT_TRUE(files_.RemoveFile(paths[2]).ok());
+  faults = messages();
+  ASSERT_THAT(faults, SizeIs(1));
+  EXPECT_THAT(faults[0],
+              AllOf(HasSubstr(paths[2]), HasSubstr("are lost: " + all)));
 }
 
 TEST_F(DamageTest, RestoringGoesBackAndSaysWhy) {
