@@ -1,6 +1,7 @@
 # Tests of runtime/.
 cogdist_test(runtime/arena)
 cogdist_test(runtime/atomic_file LIBS cogdist_testing)
+cogdist_test(runtime/atomic_folder LIBS cogdist_testing)
 cogdist_test(runtime/batch_loader)
 cogdist_test(runtime/bfloat16)
 cogdist_test(runtime/cpu_stream)
