@@ -5,6 +5,16 @@
 
 namespace cogdist {
 
+std::vector<NamedTensor> ParametersOf(const CogformerConfig& config) {
+  ParamStore params;
+  const Cogformer model(config, params);
+  std::vector<NamedTensor> parameters;
+  for (const ParamStore::Tensor& tensor : params.tensors()) {
+    if (tensor.counts()) parameters.push_back(tensor.named);
+  }
+  return parameters;
+}
+
 Cogformer::Cogformer(const CogformerConfig& config, ParamStore& params)
     : Cogformer(config, {{.layers = {0, config.num_layers()}}}, ModelParallel(),
                 params) {}

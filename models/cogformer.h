@@ -13,6 +13,10 @@
 
 namespace cogdist {
 
+// Every parameter of the network by name and whole shape, in the order in which
+// a forward pass uses them. `config` is resolved and valid.
+std::vector<NamedTensor> ParametersOf(const CogformerConfig& config);
+
 class Cogformer {
  public:
   // The whole network on one rank. `config` is resolved (no field left unset).

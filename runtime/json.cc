@@ -82,4 +82,28 @@ absl::Status ReadMember(const json& object, absl::string_view key,
   return absl::OkStatus();
 }
 
+absl::Status ReadMember(const json& object, absl::string_view key,
+                        absl::string_view what, double& value) {
+  const auto member = object.find(std::string(key));
+  if (member == object.end()) return absl::OkStatus();
+  if (!member->is_number()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": \"", key, "\" must be a number"));
+  }
+  value = member->get<double>();
+  return absl::OkStatus();
+}
+
+absl::Status ReadMember(const json& object, absl::string_view key,
+                        absl::string_view what, bool& value) {
+  const auto member = object.find(std::string(key));
+  if (member == object.end()) return absl::OkStatus();
+  if (!member->is_boolean()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": \"", key, "\" must be true or false"));
+  }
+  value = member->get<bool>();
+  return absl::OkStatus();
+}
+
 }  // namespace cogdist

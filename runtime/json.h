@@ -24,6 +24,10 @@ absl::Status ReadMember(const nlohmann::json& object, absl::string_view key,
                         absl::string_view what, std::string& value);
 absl::Status ReadMember(const nlohmann::json& object, absl::string_view key,
                         absl::string_view what, int64_t& value);
+absl::Status ReadMember(const nlohmann::json& object, absl::string_view key,
+                        absl::string_view what, double& value);
+absl::Status ReadMember(const nlohmann::json& object, absl::string_view key,
+                        absl::string_view what, bool& value);
 
 }  // namespace cogdist
 

@@ -42,10 +42,8 @@ Program CogdistProgram() {
       CheckpointListCommand(),
       CheckpointInspectCommand(),
       CheckpointVerifyCommand(),
-      {.name = "checkpoint export",
-       .summary = "a checkpoint as weights for other programs"},
-      {.name = "checkpoint import",
-       .summary = "other programs' weights as weights for init_from"},
+      CheckpointExportCommand(),
+      CheckpointImportCommand(),
       BenchCommand(),
   };
   return program;

@@ -19,6 +19,8 @@ Command GenerateCommand();
 Command CheckpointListCommand();
 Command CheckpointInspectCommand();
 Command CheckpointVerifyCommand();
+Command CheckpointExportCommand();
+Command CheckpointImportCommand();
 Command BenchCommand();
 
 // Shared by the commands that read a run's configuration.

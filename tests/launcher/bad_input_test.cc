@@ -111,7 +111,9 @@ TEST(BadInputTest, CommandLines) {
       {"sweep x.pbtxt", "cogdist sweep is not built yet"},
       {"plan good.pbtxt", "cogdist plan is not built yet"},
       {"analyze good.pbtxt", "cogdist analyze is not built yet"},
-      {"checkpoint export x", "cogdist checkpoint export is not built yet"},
+      {"checkpoint export x --output y", "x: there is no such file or folder"},
+      {"checkpoint import x --output y", "x: No such file"},
+      {"checkpoint import good.pbtxt", "--output: is missing"},
       {"none.pbtxt", "none.pbtxt: No such file"},
       {".", "is a folder"},
   };

@@ -1,6 +1,10 @@
 # Tests of launcher/.
 cogdist_test(launcher/agreement)
 cogdist_test(launcher/append_file)
+cogdist_test(launcher/convert/checkpoint_export
+  LIBS cogdist_testing nlohmann_json::nlohmann_json)
+cogdist_test(launcher/convert/model_json)
+cogdist_test(launcher/convert/weight_import LIBS nlohmann_json::nlohmann_json)
 cogdist_test(launcher/diagnostics)
 cogdist_test(launcher/evaluator)
 cogdist_test(launcher/event_file)
