@@ -21,7 +21,7 @@ constexpr int kLookEveryMs = 200;
 // Long enough for a rank that waits to have polled, on a crowded machine, too;
 // and short beside the time for which it has been waiting.
 absl::Duration PauseFor(double timeout_seconds) {
-  return absl::Seconds(std::clamp(timeout_seconds / 6, 0.5, 2.0));
+  return absl::Seconds(std::clamp(timeout_seconds / 3, 0.5, 2.0));
 }
 
 // One write, so that lines of several ranks do not mix.
