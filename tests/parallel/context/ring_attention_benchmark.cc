@@ -6,18 +6,14 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
-#include <memory>
-#include <utility>
-#include <vector>
 
-#include "parallel/bootstrap.h"
 #include "parallel/context/ring_attention.h"
 #include "parallel/rank_context.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
-#include "runtime/cpu/cpu_device.h"
 #include "runtime/cpu/cpu_stream.h"
 #include "runtime/rng.h"
+#include "tests/testing/rank_benchmark.h"
 
 namespace cogdist {
 namespace {
@@ -127,37 +123,10 @@ BENCHMARK(BM_RingAttention)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
-class SilentReporter : public benchmark::BenchmarkReporter {
- public:
-  bool ReportContext(const Context&) override { return true; }
-  void ReportRuns(const std::vector<Run>&) override {}
-};
-
-void RunBenchmarks(Bootstrap& bootstrap) {
-  auto device = std::make_unique<CpuDevice>();
-  auto world = bootstrap.CreateWorld(*device);
-  COG_CHECK_OK(world.status());
-  const Mesh mesh({1, bootstrap.placement().world_size, 1, 1});
-  auto made = MakeRankContext(bootstrap.placement(), mesh, std::move(device),
-                              *std::move(world));
-  COG_CHECK_OK(made.status());
-  context = &*made;
-  if (context->rank() == 0) {
-    benchmark::RunSpecifiedBenchmarks();
-  } else {
-    SilentReporter silent;
-    benchmark::RunSpecifiedBenchmarks(&silent);
-  }
-}
-
 }  // namespace
 }  // namespace cogdist
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  absl::StatusOr<cogdist::Bootstrap> bootstrap = cogdist::Bootstrap::Start();
-  COG_CHECK_OK(bootstrap.status());
-  cogdist::RunBenchmarks(*bootstrap);
-  bootstrap->Finish();
-  return 0;
+  return cogdist::testing::RunRankBenchmarks(
+      argc, argv, cogdist::MeshAxis::kContext, cogdist::context);
 }
