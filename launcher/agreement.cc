@@ -12,9 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "google/protobuf/descriptor.h"
-#include "google/protobuf/message.h"
-#include "google/protobuf/text_format.h"
+#include "launcher/config_fields.h"
 #include "runtime/check.h"
 #include "runtime/crc32c.h"
 #include "runtime/data/dataset_meta.h"
@@ -23,8 +21,6 @@
 
 namespace cogdist {
 namespace {
-
-namespace pb = google::protobuf;
 
 // No trait holds these control characters.
 constexpr char kNameEnd = '\x1f';
@@ -58,32 +54,6 @@ std::string ProgramTrait() {
   if (!program.ok()) return absl::StrCat("cogdist ", COGDIST_VERSION);
   return absl::StrCat("cogdist ", COGDIST_VERSION, " with checksum ",
                       Hex(Crc32c(program->contents())));
-}
-
-// The fields of `message` under `path`, as --set names them.
-void AddFields(const pb::Message& message, const std::string& path,
-               std::vector<Trait>& traits) {
-  const pb::Reflection& reflection = *message.GetReflection();
-  std::vector<const pb::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const pb::FieldDescriptor* field : fields) {
-    const bool repeated = field->is_repeated();
-    const int count = repeated ? reflection.FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      std::string name = absl::StrCat(path, field->name());
-      if (repeated) absl::StrAppend(&name, ".", i);
-      if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) {
-        AddFields(repeated ? reflection.GetRepeatedMessage(message, field, i)
-                           : reflection.GetMessage(message, field),
-                  name + ".", traits);
-        continue;
-      }
-      std::string value;
-      pb::TextFormat::PrintFieldValueToString(message, field, repeated ? i : -1,
-                                              &value);
-      traits.push_back({name, value});
-    }
-  }
 }
 
 void AddDatasets(const RunConfig& config, std::vector<Trait>& traits) {
@@ -182,7 +152,9 @@ std::vector<Trait> TraitsOf(const RunConfig& config, absl::string_view device,
   std::vector<Trait> traits = {{"the program", ProgramTrait()},
                                {"the device", std::string(device)},
                                {"the command", std::string(options)}};
-  AddFields(config, "", traits);
+  for (ConfigField& field : FieldsOf(config)) {
+    traits.push_back({std::move(field.name), std::move(field.value)});
+  }
   AddDatasets(config, traits);
   return traits;
 }

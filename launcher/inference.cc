@@ -3,9 +3,14 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "launcher/config.h"
 #include "launcher/run_directory.h"
+#include "parallel/checkpoint/manifest_file.h"
+#include "parallel/checkpoint/restore.h"
+#include "parallel/weights.h"
 #include "runtime/file.h"
+#include "runtime/posix_file_system.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -18,17 +23,32 @@ absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command) {
   return config;
 }
 
-absl::StatusOr<std::string> TrainedWeights(const RunConfig& config,
-                                           absl::string_view checkpoint) {
-  if (!checkpoint.empty()) return std::string(checkpoint);
-  const std::string path = RunDirectory(config.run_dir()).weights_path();
-  if (!FileExists(path)) {
-    return absl::NotFoundError(
-        absl::StrCat("run_dir: no trained weights in ", path,
-                     "; train first with `cogdist train`, or give their path "
-                     "with --checkpoint"));
+absl::Status LoadTrainedWeights(const RunConfig& config,
+                                absl::string_view checkpoint,
+                                RankContext& context, ParamStore& params) {
+  const RestoreArgs restore = {.files = PosixFileSystem(),
+                               .context = context,
+                               .params = params,
+                               .contents = CheckpointContents::kWeights};
+  const RunDirectory run(config.run_dir());
+  const std::string path =
+      checkpoint.empty() ? run.weights_path() : std::string(checkpoint);
+  if (FileExists(absl::StrCat(path, "/", kManifestName))) {
+    return RestoreCheckpoint(restore, path).status();
   }
-  return path;
+  if (!checkpoint.empty() || FileExists(path)) {
+    return LoadWeights(path, params, *context.streams.compute,
+                       context.groups.pipeline.get());
+  }
+  COG_ASSIGN_OR_RETURN(const RestoredNewest newest,
+                       RestoreNewest(restore, config.run_dir()));
+  if (newest.checkpoint.has_value()) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(
+      "run_dir: no trained weights in ", path, " and no whole checkpoint in ",
+      run.checkpoints_dir(),
+      "; train first with `cogdist train`, or give a path with --checkpoint",
+      newest.passed_over.empty() ? "" : ":\n  ",
+      absl::StrJoin(newest.passed_over, "\n  ")));
 }
 
 }  // namespace cogdist

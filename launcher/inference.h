@@ -4,11 +4,12 @@
 #ifndef COGDIST_LAUNCHER_INFERENCE_H_
 #define COGDIST_LAUNCHER_INFERENCE_H_
 
-#include <string>
-
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "launcher/command_line.h"
+#include "parallel/param_store.h"
+#include "parallel/rank_context.h"
 #include "proto/run_config.pb.h"
 
 namespace cogdist {
@@ -17,10 +18,14 @@ namespace cogdist {
 // the run directory's copy of the tokenizer where there is one. Not validated.
 absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command);
 
-// Where to load weights from: `checkpoint`, or where that is empty the final
-// weights in the configuration's run directory. NotFound if there are none.
-absl::StatusOr<std::string> TrainedWeights(const RunConfig& config,
-                                           absl::string_view checkpoint);
+// Fills the parameters with trained weights: from `checkpoint`, which is a
+// safetensors file, a folder of such files or a checkpoint's folder; where it
+// is empty, from the final weights in the configuration's run directory or, as
+// long as there are none, from the newest whole checkpoint there. NotFound if
+// there is neither. Collective over all ranks.
+absl::Status LoadTrainedWeights(const RunConfig& config,
+                                absl::string_view checkpoint,
+                                RankContext& context, ParamStore& params);
 
 }  // namespace cogdist
 

@@ -7,7 +7,7 @@
 
 namespace cogdist {
 
-// Device memory of one rank in bytes, by kind.
+// Memory of one rank in bytes, by kind: the device's, but for checkpoints.
 struct MemoryPlan {
   int64_t weights = 0;
   int64_t gradients = 0;
@@ -16,11 +16,15 @@ struct MemoryPlan {
   int64_t workspace = 0;      // scratch memory of kernels
   int64_t buffers = 0;        // constant tables and sums
   int64_t communication = 0;  // scratch memory of collectives
+  int64_t checkpoint = 0;     // host's: copy of what the rank writes of one
 
-  int64_t total() const {
+  // What steps take.
+  int64_t device() const {
     return weights + gradients + optimizer + activations + workspace + buffers +
            communication;
   }
+  // On a CPU both are the same memory.
+  int64_t total() const { return device() + checkpoint; }
 };
 
 // Bytes that one rank gives to sends in one training step, by what they are

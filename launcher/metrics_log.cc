@@ -3,7 +3,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "runtime/status_macros.h"
@@ -26,19 +25,6 @@ std::string Finish(Json line, int64_t epoch, int64_t attempt, absl::Time time) {
 
 Json OrNull(const std::optional<double>& value) {
   return value.has_value() ? Json(*value) : Json(nullptr);
-}
-
-// The attempt that wrote the last line; 0 if there is none that says so.
-int64_t LastAttempt(absl::string_view tail) {
-  tail = absl::StripTrailingAsciiWhitespace(tail);
-  const size_t end = tail.rfind('\n');
-  if (end != absl::string_view::npos) tail.remove_prefix(end + 1);
-  const Json line = Json::parse(tail.begin(), tail.end(), nullptr,
-                                /*allow_exceptions=*/false);
-  if (!line.is_object()) return 0;
-  const auto attempt = line.find("attempt");
-  if (attempt == line.end() || !attempt->is_number_integer()) return 0;
-  return attempt->get<int64_t>();
 }
 
 }  // namespace
@@ -77,12 +63,11 @@ std::string ToJson(const EvaluationRecord& record, int64_t attempt,
   return Finish(std::move(line), record.epoch, attempt, time);
 }
 
-absl::StatusOr<MetricsLog> MetricsLog::Open(absl::string_view path) {
-  constexpr int64_t kLongestLine = 1 << 16;  // far more than ToJson() gives
+absl::StatusOr<MetricsLog> MetricsLog::Open(absl::string_view path,
+                                            int64_t attempt) {
   COG_ASSIGN_OR_RETURN(AppendFile file, AppendFile::Open(path));
   COG_RETURN_IF_ERROR(file.CutTornLine());
-  COG_ASSIGN_OR_RETURN(const std::string tail, file.Tail(kLongestLine));
-  return MetricsLog(std::move(file), LastAttempt(tail) + 1);
+  return MetricsLog(std::move(file), attempt);
 }
 
 absl::Status MetricsLog::Write(const StepRecord& record) {

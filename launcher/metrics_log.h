@@ -63,11 +63,9 @@ class MetricsLog {
  public:
   // Makes the file or goes on with it. A line that a crash cut short is
   // removed; everything else stays as it is, repeated steps included.
-  static absl::StatusOr<MetricsLog> Open(absl::string_view path);
-
-  // Starts of this run that have written lines, this one included: 1 for a new
-  // file.
-  int64_t attempt() const { return attempt_; }
+  // `attempt`: which start of the run this is, from 1.
+  static absl::StatusOr<MetricsLog> Open(absl::string_view path,
+                                         int64_t attempt);
 
   absl::Status Write(const StepRecord& record);
   absl::Status Write(const EvaluationRecord& record);

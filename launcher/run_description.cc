@@ -52,7 +52,8 @@ std::vector<ByteCount> MemoryByKind(const MemoryPlan& plan) {
           {"activations", plan.activations},
           {"workspace", plan.workspace},
           {"buffers", plan.buffers},
-          {"communication", plan.communication}};
+          {"communication", plan.communication},
+          {"checkpoint", plan.checkpoint}};
 }
 
 std::vector<ByteCount> TrafficByKind(const CommunicationPlan& plan) {

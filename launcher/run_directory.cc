@@ -57,11 +57,7 @@ absl::StatusOr<RunDirectory> RunDirectory::Create(const Options& options) {
   if (!options.tokenizer.empty()) {
     COG_ASSIGN_OR_RETURN(tokenizer, ReadFile(options.tokenizer));
   }
-  if (options.move_aside) {
-    COG_RETURN_IF_ERROR(NameField(run.MoveAside()));
-  } else {
-    COG_RETURN_IF_ERROR(run.CheckContinuable());
-  }
+  if (options.move_aside) COG_RETURN_IF_ERROR(NameField(run.MoveAside()));
   for (const std::string& folder :
        {run.log_dir(), run.events_dir(), run.weights_dir()}) {
     COG_RETURN_IF_ERROR(NameField(CreateDirectories(folder)));

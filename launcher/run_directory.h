@@ -24,10 +24,8 @@ class RunDirectory {
     bool move_aside = false;  // --resume none: an old run makes room
   };
 
-  // Rank 0: makes the directory and its folders and writes the configuration
-  // and the tokenizer. Run directories that exist are gone on with when they
-  // hold a checkpoint, and are refused (FAILED_PRECONDITION, saying what to do)
-  // when they hold metrics without one.
+  // Rank 0: makes the directory and its folders, or goes on with those that
+  // are there, and writes the configuration and the tokenizer.
   static absl::StatusOr<RunDirectory> Create(const Options& options);
 
   // A run that Create() made, for reading; NOT_FOUND if there is none.
@@ -54,8 +52,8 @@ class RunDirectory {
   bool HasMetrics() const;
   // At least one checkpoint was completed here: a folder step_N.
   bool HasCheckpoint() const;
-  // OK unless Create() would refuse the directory for what it holds. Writes
-  // nothing.
+  // OK unless there are metrics of a run without a checkpoint to go on from:
+  // FAILED_PRECONDITION, saying what to do. Writes nothing.
   absl::Status CheckContinuable() const;
 
   // Rank 0: moves a run that is here into a new folder old_N (N from 1) inside

@@ -17,10 +17,10 @@
 namespace cogdist {
 
 absl::StatusOr<std::unique_ptr<RunReporter>> RunReporter::Create(
-    const RunConfig& config, const RunDirectory& directory,
+    const RunConfig& config, const RunDirectory& directory, int64_t attempt,
     int64_t samples_per_epoch) {
   COG_ASSIGN_OR_RETURN(MetricsLog metrics,
-                       MetricsLog::Open(directory.metrics_path()));
+                       MetricsLog::Open(directory.metrics_path(), attempt));
   std::optional<EventFile> events;
   if (config.logging().tensorboard()) {
     COG_ASSIGN_OR_RETURN(
@@ -46,8 +46,11 @@ RunReporter::RunReporter(const RunConfig& config, const RunDirectory& directory,
                                              config.data().seq_len())),
       start_(absl::Now()) {}
 
-void RunReporter::Start(const RunLayout& layout, const StepPlan& plan) {
-  std::cout << FormatStart(DescribeRun(config_, layout, {plan})) << std::flush;
+void RunReporter::Start(const RunLayout& layout, const StepPlan& plan,
+                        int64_t first_step) {
+  StartSummary summary = DescribeRun(config_, layout, {plan});
+  summary.first_step = first_step;
+  std::cout << FormatStart(summary) << std::flush;
 }
 
 absl::Status RunReporter::Step(const StepReport& report) {
@@ -56,7 +59,7 @@ absl::Status RunReporter::Step(const StepReport& report) {
   interval_seconds_ += report.seconds;
   ++steps_;
   training_seconds_ += report.seconds;
-  last_step_ = report.step;
+  last_ = report;
   skipped_ += report.skipped;
   if (!report.skipped) loss_ = report.loss;
   if (report.step % config_.logging().log_every_steps() != 0 && !report.last) {
@@ -81,9 +84,9 @@ StepRecord RunReporter::Record(const StepReport& report) const {
       .loss = report.loss,
       .grad_norm = report.grad_norm,
       .lr = report.lr,
-      .tokens = report.step * TokensPerStep(config_),
-      .samples = report.step * config_.batch().global_batch_size(),
-      .epoch = Epoch(report.step),
+      .tokens = report.tokens,
+      .samples = report.samples,
+      .epoch = report.samples / samples_per_epoch_,
       .tokens_per_second = tokens_per_second,
       .step_seconds = interval_seconds_ / interval_steps_,
       .hidden_communication = report.hidden_communication,
@@ -95,11 +98,10 @@ StepRecord RunReporter::Record(const StepReport& report) const {
   return record;
 }
 
-absl::Status RunReporter::Evaluation(int64_t step,
-                                     const EvaluationResult& result) {
-  const EvaluationRecord record = {.step = step,
-                                   .tokens = step * TokensPerStep(config_),
-                                   .epoch = Epoch(step),
+absl::Status RunReporter::Evaluation(const EvaluationResult& result) {
+  const EvaluationRecord record = {.step = last_.step,
+                                   .tokens = last_.tokens,
+                                   .epoch = last_.samples / samples_per_epoch_,
                                    .loss = result.loss,
                                    .bits_per_byte = result.bits_per_byte};
   validation_loss_ = result.loss;
@@ -111,30 +113,23 @@ absl::Status RunReporter::Evaluation(int64_t step,
   return events_->Add(record, absl::Now());
 }
 
-void RunReporter::End(absl::string_view stopped_by,
-                      absl::string_view weights_path) {
+void RunReporter::End(EndSummary summary) {
   progress_.Finish();
-  EndSummary summary = {.stopped_by = std::string(stopped_by),
-                        .step = last_step_,
-                        .train_steps = config_.train_steps(),
-                        .tokens = steps_ * TokensPerStep(config_),
-                        .seconds = absl::ToDoubleSeconds(absl::Now() - start_),
-                        .step_time = training_seconds_,
-                        .skipped_steps = skipped_,
-                        .loss = loss_,
-                        .validation_loss = validation_loss_,
-                        .best_validation_loss = best_validation_loss_,
-                        .weights_path = std::string(weights_path),
-                        .run_dir = directory_.path()};
+  summary.step = last_.step;
+  summary.train_steps = config_.train_steps();
+  summary.tokens = steps_ * TokensPerStep(config_);
+  summary.seconds = absl::ToDoubleSeconds(absl::Now() - start_);
+  summary.step_time = training_seconds_;
+  summary.skipped_steps = skipped_;
+  summary.loss = loss_;
+  summary.validation_loss = validation_loss_;
+  summary.best_validation_loss = best_validation_loss_;
+  summary.run_dir = directory_.path();
   if (peak_flops_ > 0 && training_seconds_ > 0) {
     summary.mfu =
         summary.tokens * flops_per_token_ / (training_seconds_ * peak_flops_);
   }
   std::cout << FormatEnd(summary) << std::flush;
-}
-
-int64_t RunReporter::Epoch(int64_t step) const {
-  return step * config_.batch().global_batch_size() / samples_per_epoch_;
 }
 
 }  // namespace cogdist

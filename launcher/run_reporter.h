@@ -19,6 +19,7 @@
 #include "launcher/progress.h"
 #include "launcher/run_description.h"
 #include "launcher/run_directory.h"
+#include "launcher/run_summary.h"
 #include "proto/run_config.pb.h"
 
 namespace cogdist {
@@ -31,6 +32,8 @@ struct StepReport {
   double loss = 0;     // mean over the global batch
   double grad_norm = 0;
   double lr = 0;
+  int64_t samples = 0;  // sequences trained on since the start of the run
+  int64_t tokens = 0;   // likewise
   bool skipped = false;
   std::optional<double> hidden_communication;  // 0 to 1
   int64_t peak_memory_bytes = 0;
@@ -40,13 +43,14 @@ struct StepReport {
 class RunReporter {
  public:
   // Opens the files in `directory`; `config` (resolved) outlives the reporter.
-  // `samples_per_epoch`: different sequences of the training data.
+  // `attempt`: which start of the run this is. `samples_per_epoch`: different
+  // sequences of the training data.
   static absl::StatusOr<std::unique_ptr<RunReporter>> Create(
-      const RunConfig& config, const RunDirectory& directory,
+      const RunConfig& config, const RunDirectory& directory, int64_t attempt,
       int64_t samples_per_epoch);
 
-  // The banner before the first step.
-  void Start(const RunLayout& layout, const StepPlan& plan);
+  // The banner before the first step, which is number `first_step`.
+  void Start(const RunLayout& layout, const StepPlan& plan, int64_t first_step);
 
   // FLOP/s that all devices together reach in matrix products; 0: not known,
   // and no MFU.
@@ -55,13 +59,15 @@ class RunReporter {
   // Every step is reported; those of logging.log_every_steps, and the last of
   // the run, are written, with rates that cover all since the one before.
   absl::Status Step(const StepReport& report);
-  absl::Status Evaluation(int64_t step, const EvaluationResult& result);
+  // After the step that was reported last.
+  absl::Status Evaluation(const EvaluationResult& result);
 
   // A line on the terminal, above the progress line.
   void Print(absl::string_view line) { progress_.Print(line); }
 
-  // The summary at the end. `stopped_by`: see EndSummary.
-  void End(absl::string_view stopped_by, absl::string_view weights_path);
+  // The summary at the end, as far as the caller knows it: `stopped_by` and the
+  // paths.
+  void End(EndSummary summary);
 
  private:
   RunReporter(const RunConfig& config, const RunDirectory& directory,
@@ -70,7 +76,6 @@ class RunReporter {
 
   // The line for a step, and for all since the one before.
   StepRecord Record(const StepReport& report) const;
-  int64_t Epoch(int64_t step) const;
 
   const RunConfig& config_;
   RunDirectory directory_;
@@ -89,7 +94,7 @@ class RunReporter {
   // Of the whole run, for the summary.
   double training_seconds_ = 0;
   int64_t steps_ = 0;
-  int64_t last_step_ = 0;
+  StepReport last_;
   int64_t skipped_ = 0;
   std::optional<double> loss_, validation_loss_, best_validation_loss_;
 };

@@ -125,6 +125,9 @@ std::string FormatEnd(const EndSummary& summary) {
   if (!summary.weights_path.empty()) {
     AddLine(text, "weights", summary.weights_path);
   }
+  if (!summary.checkpoint_path.empty()) {
+    AddLine(text, "checkpoint", summary.checkpoint_path);
+  }
   AddLine(text, "run directory", summary.run_dir);
   return text;
 }

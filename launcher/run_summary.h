@@ -51,8 +51,9 @@ struct EndSummary {
   std::optional<double> loss;             // of the last step
   std::optional<double> validation_loss;  // the last one
   std::optional<double> best_validation_loss;
-  std::optional<double> mfu;  // mean, 0 to 1
-  std::string weights_path;   // empty: none were written
+  std::optional<double> mfu;    // mean, 0 to 1
+  std::string weights_path;     // empty: none were written
+  std::string checkpoint_path;  // the newest; likewise
   std::string run_dir;
 };
 

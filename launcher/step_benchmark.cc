@@ -159,7 +159,7 @@ class StepBenchmark {
                          TrainingFlopsPerToken(config_.model().cogformer(),
                                                config_.data().seq_len());
     const int64_t peak_bytes = context_.device->memory().peak_bytes;
-    const double planned = training_.plan().memory.total();
+    const double planned = training_.plan().memory.device();
     return {{.what = absl::StrCat("training step ", config_.name(), " ",
                                   Precision_Name(config_.precision())),
              .rate = flops,

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "launcher/config.h"
 #include "launcher/diagnostics.h"
 #include "launcher/peak_flops.h"
 #include "launcher/rank_program.h"
@@ -15,20 +16,6 @@
 #include "runtime/status_macros.h"
 
 namespace cogdist {
-namespace {
-
-absl::Status InitializeWeights(const RunConfig& config, ModelRunner& runner,
-                               RankContext& context) {
-  if (config.has_init_from()) {
-    return LoadWeights(config.init_from(), runner.params(),
-                       *context.streams.compute, context.groups.pipeline.get());
-  }
-  InitializeParameters(runner.params(), *context.streams.compute,
-                       config.seed());
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
     const RunConfig& config, RankContext& context) {
@@ -37,7 +24,6 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
                                          BatchSpecOf(config, context)));
   COG_ASSIGN_OR_RETURN(std::unique_ptr<TrainingStep> step,
                        TrainingStep::Create(config, context));
-  COG_RETURN_IF_ERROR(InitializeWeights(config, step->runner(), context));
   auto trainer = std::unique_ptr<Trainer>(
       new Trainer(config, context, std::move(loader), std::move(step)));
   if (config.data().validation_size() > 0) {
@@ -54,72 +40,111 @@ Trainer::Trainer(const RunConfig& config, RankContext& context,
     : config_(config),
       context_(context),
       loader_(std::move(loader)),
-      step_(std::move(step)) {}
+      step_(std::move(step)) {
+  GoOnFrom(CheckpointTrainState());
+}
 
-absl::StatusOr<Trainer::End> Trainer::Run(const StopRequest& stop,
-                                          int64_t last_step,
-                                          RunReporter* reporter) {
-  for (int64_t step = 1; step <= last_step; ++step) {
-    const bool last = step == last_step;
-    COG_ASSIGN_OR_RETURN(const std::optional<End> end,
-                         Step(step, last, stop, reporter));
+absl::Status Trainer::InitializeWeights() {
+  if (!config_.has_init_from()) {
+    InitializeParameters(params(), *context_.streams.compute, config_.seed());
+    return absl::OkStatus();
+  }
+  return Agree(
+      *context_.groups.world,
+      LoadWeights(config_.init_from(), params(), *context_.streams.compute,
+                  context_.groups.pipeline.get()));
+}
+
+void Trainer::GoOnFrom(const CheckpointTrainState& state) {
+  state_.set_step(state.step());
+  state_.set_optimizer_updates(state.optimizer_updates());
+  state_.set_samples(state.samples());
+  state_.set_tokens(state.tokens());
+  state_.set_data_position(state.data_position());
+  state_.set_seed(config_.seed());
+  state_.set_consecutive_skips(state.consecutive_skips());
+  step_->optimizer().set_updates(state.optimizer_updates());
+  loader_.StartAt(state.step() + 1, state.data_position());
+}
+
+absl::StatusOr<Trainer::End> Trainer::Run(const RunArgs& args) {
+  while (state_.step() < args.last_step) {
+    COG_ASSIGN_OR_RETURN(const std::optional<End> end, Step(args));
     if (end.has_value()) return *end;
   }
   return End::kTrained;
 }
 
-absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(
-    int64_t step, bool last, const StopRequest& stop, RunReporter* reporter) {
-  step_number_ = step;
+absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(const RunArgs& args) {
+  const int64_t step = state_.step() + 1;
   if (context_.ledger != nullptr) context_.ledger->SetStep(step);
   const auto load = [&](int64_t micro_batch, Batch& batch) {
     return loader_.Load(step, micro_batch, batch);
   };
   COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
-                       step_->Run(step, load, stop.requested()));
-  consecutive_skips_ = result.skipped ? consecutive_skips_ + 1 : 0;
+                       step_->Run(step, load, args.stop.requested()));
+  Count(result);
   const std::optional<End> end =
-      ReplicasAgree(step) ? EndAfter(result, last) : End::kReplicasDiffer;
-  COG_RETURN_IF_ERROR(MeasurePeakFlops(reporter));
-  COG_RETURN_IF_ERROR(Report(step, end.has_value(), result, reporter));
-  COG_RETURN_IF_ERROR(EvaluateIfDue(step, end, reporter));
+      ReplicasAgree() ? EndAfter(result, args.last_step) : End::kReplicasDiffer;
+  COG_RETURN_IF_ERROR(MeasurePeakFlops(args.reporter));
+  COG_RETURN_IF_ERROR(Report(result, end.has_value(), args.reporter));
+  if (!end.has_value()) {
+    const absl::Status written = args.checkpointing.AfterStep(params(), state_);
+    if (absl::IsAborted(written)) return End::kTakenOver;
+    COG_RETURN_IF_ERROR(written);
+  }
+  COG_RETURN_IF_ERROR(EvaluateIfDue(end, args.reporter));
   return end;
 }
 
+void Trainer::Count(const TrainingStep::Result& result) {
+  const int64_t samples = config_.batch().global_batch_size();
+  state_.set_step(state_.step() + 1);
+  state_.set_optimizer_updates(step_->optimizer().updates());
+  state_.set_samples(state_.samples() + samples);
+  state_.set_tokens(state_.tokens() + TokensPerStep(config_));
+  state_.set_data_position(state_.data_position() + samples);
+  state_.set_consecutive_skips(result.skipped ? state_.consecutive_skips() + 1
+                                              : 0);
+}
+
 std::optional<Trainer::End> Trainer::EndAfter(
-    const TrainingStep::Result& result, bool last) const {
-  if (consecutive_skips_ >= config_.resilience().max_consecutive_skips()) {
+    const TrainingStep::Result& result, int64_t last_step) const {
+  if (state_.consecutive_skips() >=
+      config_.resilience().max_consecutive_skips()) {
     return End::kGaveUp;
   }
-  if (last) return End::kTrained;
+  if (state_.step() == last_step) return End::kTrained;
   if (result.stop_requested) return End::kStopped;
   return std::nullopt;
 }
 
-absl::Status Trainer::Report(int64_t step, bool last,
-                             const TrainingStep::Result& result,
+absl::Status Trainer::Report(const TrainingStep::Result& result, bool last,
                              RunReporter* reporter) {
   if (reporter == nullptr) return absl::OkStatus();
   if (result.skipped) {
     reporter->Print(absl::StrCat(
-        "step ", step, " was skipped: loss or gradient norm is not finite",
+        "step ", state_.step(),
+        " was skipped: loss or gradient norm is not finite",
         result.culprit.empty() ? "" : "; first in ", result.culprit));
   }
   return reporter->Step(
-      {.step = step,
+      {.step = state_.step(),
        .last = last,
        .seconds = result.seconds,
        .loss = result.loss,
        .grad_norm = result.grad_norm,
        .lr = result.lr,
+       .samples = state_.samples(),
+       .tokens = state_.tokens(),
        .skipped = result.skipped,
        .hidden_communication = result.hidden_communication,
        .peak_memory_bytes = context_.device->memory().peak_bytes});
 }
 
-bool Trainer::ReplicasAgree(int64_t step) {
+bool Trainer::ReplicasAgree() {
   const int64_t every = config_.resilience().replica_check_every_steps();
-  if (every == 0 || step % every != 0) return true;
+  if (every == 0 || state_.step() % every != 0) return true;
   step_->WaitForWeights();
   const std::vector<std::string> differences =
       CheckReplicas(step_->runner().params(), *context_.groups.replicas,
@@ -134,12 +159,13 @@ bool Trainer::ReplicasAgree(int64_t step) {
   return agreed.ok();
 }
 
-absl::Status Trainer::EvaluateIfDue(int64_t step, std::optional<End> end,
+absl::Status Trainer::EvaluateIfDue(std::optional<End> end,
                                     RunReporter* reporter) {
   const int64_t every = config_.evaluation().every_steps();
   if (!evaluator_.has_value() || every == 0) return absl::OkStatus();
   // Who asks for a stop does not wait for an evaluation.
-  const bool due = end.has_value() ? *end == End::kTrained : step % every == 0;
+  const bool due =
+      end.has_value() ? *end == End::kTrained : state_.step() % every == 0;
   if (!due) return absl::OkStatus();
   COG_ASSIGN_OR_RETURN(const EvaluationResult result,
                        evaluator_->Run(
@@ -149,7 +175,7 @@ absl::Status Trainer::EvaluateIfDue(int64_t step, std::optional<End> end,
                            },
                            context_, config_.evaluation().batches()));
   if (reporter == nullptr) return absl::OkStatus();
-  return reporter->Evaluation(step, result);
+  return reporter->Evaluation(result);
 }
 
 absl::Status Trainer::MeasurePeakFlops(RunReporter* reporter) {
@@ -163,7 +189,7 @@ absl::Status Trainer::MeasurePeakFlops(RunReporter* reporter) {
 absl::Status Trainer::WriteDiagnostics(absl::string_view path) {
   return WriteFileAtomically(
       path, DescribeTensors(step_->runner().params(), *context_.streams.compute,
-                            step_number_, context_.rank()));
+                            state_.step(), context_.rank()));
 }
 
 absl::Status Trainer::SaveWeights(absl::string_view path) {

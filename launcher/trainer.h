@@ -12,11 +12,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "launcher/checkpointing.h"
 #include "launcher/evaluator.h"
 #include "launcher/run_reporter.h"
 #include "launcher/stop_request.h"
 #include "launcher/training_step.h"
 #include "parallel/rank_context.h"
+#include "proto/checkpoint.pb.h"
 #include "proto/run_config.pb.h"
 #include "runtime/data/batch_loader.h"
 
@@ -24,21 +26,36 @@ namespace cogdist {
 
 class Trainer {
  public:
-  // Opens the data, allocates the model and fills in its initial weights.
-  // `config` (resolved and valid) and `context` outlive the trainer. Not
-  // collective: an error concerns this rank alone.
+  // Opens the data and allocates the model, whose weights are still to be
+  // filled in. `config` (resolved and valid) and `context` outlive the trainer.
+  // Not collective: an error concerns this rank alone.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(
       const RunConfig& config, RankContext& context);
 
-  // How Run() ended.
-  enum class End { kTrained, kStopped, kGaveUp, kReplicasDiffer };
+  // For a fresh start: initial weights. Collective.
+  absl::Status InitializeWeights();
+  // Else, once the parameters have been filled in from a checkpoint.
+  void GoOnFrom(const CheckpointTrainState& state);
 
-  // Trains up to step `last_step`, or until a stop is requested on any rank, or
-  // too many steps in a row are skipped, or replicas are found to differ.
-  // `reporter`: rank 0's, else null.
-  // Collective; an error leaves the other ranks waiting.
-  absl::StatusOr<End> Run(const StopRequest& stop, int64_t last_step,
-                          RunReporter* reporter);
+  // How Run() ended.
+  enum class End {
+    kTrained,         // all steps are done
+    kStopped,         // a stop was requested
+    kGaveUp,          // too many steps in a row were skipped
+    kReplicasDiffer,  // see differences()
+    kTakenOver,       // another attempt owns the run
+  };
+
+  struct RunArgs {
+    const StopRequest& stop;
+    int64_t last_step = 0;
+    Checkpointing& checkpointing;
+    RunReporter* reporter = nullptr;  // rank 0's, else null
+  };
+  // Trains on until step `last_step` is done, or what else ends the run. The
+  // checkpoint of the end is the caller's. Collective; an error leaves the
+  // other ranks waiting.
+  absl::StatusOr<End> Run(const RunArgs& args);
 
   // Which weights differ on which ranks, after kReplicasDiffer.
   const std::string& differences() const { return differences_; }
@@ -48,6 +65,9 @@ class Trainer {
   // Writes the weights in the safetensors format. Collective.
   absl::Status SaveWeights(absl::string_view path);
 
+  // What has been done so far.
+  const CheckpointTrainState& state() const { return state_; }
+  ParamStore& params() { return step_->runner().params(); }
   const StepPlan& plan() const { return step_->plan(); }
   int64_t samples_per_epoch() const { return loader_.num_samples(); }
 
@@ -55,22 +75,18 @@ class Trainer {
   Trainer(const RunConfig& config, RankContext& context, BatchLoader loader,
           std::unique_ptr<TrainingStep> step);
 
-  // How the run ends with this step, none if it goes on. `last`: it is the one
-  // to train up to.
-  absl::StatusOr<std::optional<End>> Step(int64_t step, bool last,
-                                          const StopRequest& stop,
-                                          RunReporter* reporter);
+  // The next step. How the run ends with it, none if it goes on.
+  absl::StatusOr<std::optional<End>> Step(const RunArgs& args);
+  void Count(const TrainingStep::Result& result);
   // The same on every rank.
   std::optional<End> EndAfter(const TrainingStep::Result& result,
-                              bool last) const;
-  absl::Status Report(int64_t step, bool last,
-                      const TrainingStep::Result& result,
+                              int64_t last_step) const;
+  absl::Status Report(const TrainingStep::Result& result, bool last,
                       RunReporter* reporter);
   // Every resilience.replica_check_every_steps: whether all is well.
-  bool ReplicasAgree(int64_t step);
+  bool ReplicasAgree();
   // Every evaluation.every_steps, and where training ends by itself.
-  absl::Status EvaluateIfDue(int64_t step, std::optional<End> end,
-                             RunReporter* reporter);
+  absl::Status EvaluateIfDue(std::optional<End> end, RunReporter* reporter);
   // Once, after the first step, so that it delays no start.
   absl::Status MeasurePeakFlops(RunReporter* reporter);
 
@@ -79,8 +95,7 @@ class Trainer {
   BatchLoader loader_;
   std::unique_ptr<TrainingStep> step_;
   std::optional<Evaluator> evaluator_;
-  int64_t step_number_ = 0;  // the latest
-  int64_t consecutive_skips_ = 0;
+  CheckpointTrainState state_;
   std::string differences_;
   bool peak_measured_ = false;
 };

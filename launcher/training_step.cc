@@ -6,6 +6,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "launcher/config.h"
 #include "launcher/fault_hooks.h"
+#include "parallel/checkpoint/checkpoint_slices.h"
 #include "parallel/lr_schedule.h"
 #include "parallel/meta_rank_context.h"
 #include "parallel/replica_check.h"
@@ -95,12 +96,13 @@ StepPlan TrainingStep::Measure() const {
   memory.optimizer = bytes.optimizer;
   memory.activations =
       runner_->activation_plan().total() + runner_->pipeline().buffer_bytes();
-  memory.buffers = context_.device->memory().peak_bytes - memory.total();
+  memory.buffers = context_.device->memory().peak_bytes - memory.device();
   memory.workspace = streams.compute->workspace_bytes();
   memory.communication = streams.replicas->workspace_bytes() +
                          streams.tensor->workspace_bytes() +
                          streams.context->workspace_bytes() +
                          runner_->pipeline().workspace_bytes();
+  memory.checkpoint = BytesToWrite(runner_->params());
   plan.communication = {.tensor = Sent(context_.groups.tensor),
                         .context = Sent(context_.groups.context),
                         .pipeline = runner_->pipeline().traffic().data_bytes,

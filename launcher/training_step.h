@@ -65,6 +65,7 @@ class TrainingStep {
 
   ModelRunner& runner() { return *runner_; }
   DataParallel& data_parallel() { return data_parallel_; }
+  Optimizer& optimizer() { return optimizer_; }
   // For readers of weights that are not passes.
   void WaitForWeights() { data_parallel_.WaitForWeights(); }
 

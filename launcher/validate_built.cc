@@ -16,11 +16,6 @@ void CheckBuilt(const RunConfig& config, Faults& faults) {
   if (config.device() == CUDA) {
     NotBuilt("device", "CUDA", "training on GPUs is", "CPU", faults);
   }
-  if (config.checkpoint().every_steps() > 0) {
-    NotBuilt("checkpoint.every_steps",
-             absl::StrCat(config.checkpoint().every_steps()),
-             "checkpoints during a run are", "0", faults);
-  }
 }
 
 }  // namespace cogdist

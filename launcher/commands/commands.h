@@ -44,8 +44,9 @@ inline constexpr Flag kCheckpointFlag = {
     .name = "checkpoint",
     .value = "PATH",
     .help =
-        "A safetensors file, or a folder of them; the final weights in the "
-        "run directory by default."};
+        "A checkpoint's folder, a safetensors file, or a folder of them; by "
+        "default the final weights in the run directory, or as long as there "
+        "are none its newest checkpoint."};
 
 }  // namespace cogdist
 

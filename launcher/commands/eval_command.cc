@@ -10,7 +10,6 @@
 #include "launcher/metrics_log.h"
 #include "launcher/rank_program.h"
 #include "launcher/validate.h"
-#include "parallel/weights.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -69,12 +68,8 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
     COG_ASSIGN_OR_RETURN(
         const std::unique_ptr<ModelRunner> runner,
         ModelRunner::Create(config, ParamStore::Use::kInference, context));
-    COG_ASSIGN_OR_RETURN(
-        const std::string weights,
-        TrainedWeights(config, command.Text("checkpoint", "")));
-    COG_RETURN_IF_ERROR(LoadWeights(weights, runner->params(),
-                                    *context.streams.compute,
-                                    context.groups.pipeline.get()));
+    COG_RETURN_IF_ERROR(LoadTrainedWeights(
+        config, command.Text("checkpoint", ""), context, runner->params()));
     UnitHooks no_hooks;
     const auto evaluate = [&](ModelRunner::LoadMicroBatch load) {
       return runner->Evaluate(load, no_hooks);

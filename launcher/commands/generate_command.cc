@@ -9,7 +9,7 @@
 #include "launcher/generator.h"
 #include "launcher/inference.h"
 #include "launcher/validate.h"
-#include "parallel/weights.h"
+#include "parallel/single_communicator.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/data/tokenizer.h"
 #include "runtime/data/utf8.h"
@@ -111,13 +111,15 @@ absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const std::vector<int32_t> ids,
                        EncodePrompt(config, *tokenizer, prompt));
 
-  CpuDevice device;
-  const std::unique_ptr<Stream> stream = device.CreateStream();
-  COG_ASSIGN_OR_RETURN(const std::unique_ptr<Generator> generator,
-                       Generator::Create(config, device, *stream));
-  COG_ASSIGN_OR_RETURN(const std::string weights,
-                       TrainedWeights(config, command.Text("checkpoint", "")));
-  COG_RETURN_IF_ERROR(LoadWeights(weights, generator->params(), *stream));
+  COG_ASSIGN_OR_RETURN(
+      RankContext context,
+      MakeRankContext(Placement(), Mesh(), std::make_unique<CpuDevice>(),
+                      std::make_unique<SingleCommunicator>()));
+  COG_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Generator> generator,
+      Generator::Create(config, *context.device, *context.streams.compute));
+  COG_RETURN_IF_ERROR(LoadTrainedWeights(config, command.Text("checkpoint", ""),
+                                         context, generator->params()));
   std::cout << prompt;
   const std::optional<int32_t> eos = EndOfDocument(config, *tokenizer);
   TokenPrinter printer(*tokenizer);

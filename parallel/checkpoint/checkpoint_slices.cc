@@ -52,6 +52,14 @@ std::vector<SliceToWrite> SlicesToWrite(const ParamStore& params) {
   return slices;
 }
 
+int64_t BytesToWrite(const ParamStore& params) {
+  int64_t bytes = 0;
+  for (const SliceToWrite& slice : SlicesToWrite(params)) {
+    bytes += slice.data.bytes();
+  }
+  return bytes;
+}
+
 std::vector<TensorToRead> TensorsToRead(const ParamStore& params,
                                         CheckpointContents contents) {
   std::vector<TensorToRead> tensors;

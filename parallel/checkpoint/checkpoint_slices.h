@@ -5,6 +5,7 @@
 #ifndef COGDIST_PARALLEL_CHECKPOINT_CHECKPOINT_SLICES_H_
 #define COGDIST_PARALLEL_CHECKPOINT_CHECKPOINT_SLICES_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct SliceToWrite {
 // writes. Sorted by CheckpointTensorName().
 // REQUIRES: `params` has been allocated for training.
 std::vector<SliceToWrite> SlicesToWrite(const ParamStore& params);
+int64_t BytesToWrite(const ParamStore& params);
 
 enum class CheckpointContents {
   kWeights,        // for inference

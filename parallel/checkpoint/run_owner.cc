@@ -24,14 +24,6 @@ absl::StatusOr<std::string> ReadOwner(FileSystem& files,
   return text.substr(0, text.find('\n'));
 }
 
-// 0 for what is no attempt's name.
-int64_t NumberOf(absl::string_view attempt) {
-  int64_t number = 0;
-  const bool found =
-      absl::SimpleAtoi(attempt.substr(0, attempt.find('-')), &number);
-  return found ? number : 0;
-}
-
 }  // namespace
 
 std::string RandomHex(int bytes) {
@@ -41,6 +33,13 @@ std::string RandomHex(int bytes) {
   return absl::BytesToHexString(random);
 }
 
+int64_t AttemptNumber(absl::string_view attempt) {
+  int64_t number = 0;
+  const bool found =
+      absl::SimpleAtoi(attempt.substr(0, attempt.find('-')), &number);
+  return found ? number : 0;
+}
+
 absl::StatusOr<std::string> TakeOwnership(FileSystem& files,
                                           absl::string_view run_dir) {
   const absl::StatusOr<std::string> former = ReadOwner(files, run_dir);
@@ -48,7 +47,7 @@ absl::StatusOr<std::string> TakeOwnership(FileSystem& files,
     return former.status();
   }
   const std::string attempt = absl::StrCat(
-      (former.ok() ? NumberOf(*former) : 0) + 1, "-", RandomHex(4));
+      (former.ok() ? AttemptNumber(*former) : 0) + 1, "-", RandomHex(4));
   COG_RETURN_IF_ERROR(
       WriteFileAtomically(absl::StrCat(run_dir, "/", kOwnerName),
                           absl::StrCat(attempt, "\nprocess ", ThisProcess().pid,

@@ -9,6 +9,7 @@
 #ifndef COGDIST_PARALLEL_CHECKPOINT_RUN_OWNER_H_
 #define COGDIST_PARALLEL_CHECKPOINT_RUN_OWNER_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -28,6 +29,9 @@ std::string RandomHex(int bytes);
 // one more than the former owner's. RUN_DIR must exist.
 absl::StatusOr<std::string> TakeOwnership(FileSystem& files,
                                           absl::string_view run_dir);
+
+// The number in an attempt's name; 0 for what is none.
+int64_t AttemptNumber(absl::string_view attempt);
 
 // An Aborted error that names both if not `attempt` owns the run now.
 absl::Status CheckOwnership(FileSystem& files, absl::string_view run_dir,

@@ -114,9 +114,9 @@ int64_t BatchLoader::num_batches() const {
 }
 
 int64_t BatchLoader::FirstSample(int64_t step, int64_t micro_batch) const {
-  COG_CHECK_GE(step, 1);
+  COG_CHECK_GE(step, start_step_);
   COG_CHECK(micro_batch >= 0 && micro_batch < micro_batches_per_step());
-  return (step - 1) * spec_.global_batch_size +
+  return start_sample_ + (step - start_step_) * spec_.global_batch_size +
          spec_.data_rank * (spec_.global_batch_size / spec_.data_size) +
          micro_batch * spec_.micro_batch_size;
 }

@@ -51,7 +51,8 @@ struct Batch {
   int64_t num_targets = 0;              // that count
 };
 
-// Immutable once open; threads may share it, each with a Batch of its own.
+// Once open, immutable but for StartAt(); threads may share it, each with a
+// Batch of its own.
 class BatchLoader {
  public:
   // For training: endless. Checks everything that can be checked fast: files,
@@ -67,6 +68,14 @@ class BatchLoader {
   // batch has target -1.
   static absl::StatusOr<BatchLoader> OpenForEvaluation(
       absl::Span<const DatasetSource> sources, const BatchSpec& spec);
+
+  // Step `step` and all after it take the samples from number `first_sample`
+  // (from 0) on, in the place of those that follow from `step`. For a run that
+  // has changed its batch size.
+  void StartAt(int64_t step, int64_t first_sample) {
+    start_step_ = step;
+    start_sample_ = first_sample;
+  }
 
   // The `micro_batch`-th part (from 0) of this rank's share of `step` (from 1).
   // Rank k of d has samples [k G/d, (k + 1) G/d) of the step's G. OutOfRange
@@ -97,6 +106,8 @@ class BatchLoader {
   std::vector<IndexedDatasetReader> datasets_;
   SampleOrder order_;
   BatchSpec spec_;
+  int64_t start_step_ = 1;
+  int64_t start_sample_ = 0;
 };
 
 }  // namespace cogdist

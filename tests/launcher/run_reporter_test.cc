@@ -24,7 +24,7 @@ class RunReporterTest : public ::testing::Test {
     const auto directory = RunDirectory::Create({.path = dir_ / "run"});
     EXPECT_TRUE(directory.ok()) << directory.status();
     // Two epochs are 5 steps of 4 samples.
-    auto reporter = RunReporter::Create(config_, *directory, 10);
+    auto reporter = RunReporter::Create(config_, *directory, 3, 10);
     EXPECT_TRUE(reporter.ok()) << reporter.status();
     reporter_ = std::move(*reporter);
   }
@@ -37,6 +37,8 @@ class RunReporterTest : public ::testing::Test {
                            .last = step == steps,
                            .seconds = static_cast<double>(step),
                            .loss = 10.0 - step,
+                           .samples = 4 * step,
+                           .tokens = kTokensPerStep * step,
                            .skipped = step == 5});
       EXPECT_TRUE(reported.ok()) << reported;
     }
@@ -84,11 +86,16 @@ TEST_F(RunReporterTest, NoPeakNoMfu) {
 TEST_F(RunReporterTest, TheSummaryHasTheBestValidation) {
   Report(4);
   for (const double loss : {3.0, 2.0, 2.5}) {
-    ASSERT_TRUE(reporter_->Evaluation(4, {.loss = loss, .targets = 1}).ok());
+    ASSERT_TRUE(reporter_->Evaluation({.loss = loss, .targets = 1}).ok());
   }
-  EXPECT_EQ(Lines().back()["validation_loss"], 2.5);
+  const Json last = Lines().back();
+  EXPECT_EQ(last["validation_loss"], 2.5);
+  EXPECT_EQ(last["step"], 4);
+  EXPECT_EQ(last["tokens"], 4 * kTokensPerStep);
+  EXPECT_EQ(last["epoch"], 1);
+  EXPECT_EQ(last["attempt"], 3);
   ::testing::internal::CaptureStdout();
-  reporter_->End("SIGTERM", "weights");
+  reporter_->End({.stopped_by = "SIGTERM", .weights_path = "weights"});
   const std::string summary = ::testing::internal::GetCapturedStdout();
   EXPECT_NE(summary.find("stopped by SIGTERM after step 4 of 20, 256 tokens"),
             std::string::npos)

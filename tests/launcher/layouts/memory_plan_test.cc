@@ -29,7 +29,7 @@ void ExpectThePlannedPeak(const LayoutRun& run) {
     const MemoryStats after = train(3);
     EXPECT_EQ(after.peak_bytes, before.peak_bytes);
     EXPECT_EQ(after.current_bytes, before.current_bytes);
-    const int64_t planned = step.plan().memory.total();
+    const int64_t planned = step.plan().memory.device();
     EXPECT_EQ(after.peak_bytes, planned) << "rank " << context.rank();
   });
 }
