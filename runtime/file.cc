@@ -72,6 +72,15 @@ void MappedFile::Prefetch(int64_t offset, int64_t bytes) const {
           MADV_WILLNEED);  // advice only: a failure changes nothing
 }
 
+void MappedFile::Release(int64_t offset, int64_t bytes) const {
+  // Whole pages: the first and the last one hold others' bytes, too.
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  const int64_t begin = (offset + page - 1) / page * page;
+  const int64_t end = (offset + bytes) / page * page;
+  if (begin >= end) return;
+  madvise(const_cast<char*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
 void MappedFile::ExpectRandomReads() const {
   if (size_ > 0) madvise(const_cast<char*>(data_), size_, MADV_RANDOM);
 }

@@ -60,6 +60,9 @@ class MappedFile {
 
   // Asks the system to begin reading these bytes; returns at once.
   void Prefetch(int64_t offset, int64_t bytes) const;
+  // Gives the memory of these bytes back: who reads them again waits for the
+  // disk again. For passes over files that memory cannot hold.
+  void Release(int64_t offset, int64_t bytes) const;
   // Tells the system that reads will jump: it then fetches no neighbours.
   void ExpectRandomReads() const;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -108,6 +109,18 @@ const StoredTensor* SafetensorsReader::Find(absl::string_view name) const {
                          return tensor.name < n;
                        });
   return found != tensors_.end() && found->name == name ? &*found : nullptr;
+}
+
+void SafetensorsReader::Release(const StoredTensor& tensor) const {
+  const std::less_equal<const char*> not_after;
+  for (const MappedFile& file : files_) {
+    const absl::string_view all = file.contents();
+    if (not_after(all.data(), tensor.bytes.data()) &&
+        not_after(tensor.bytes.data() + tensor.bytes.size(),
+                  all.data() + all.size())) {
+      file.Release(tensor.bytes.data() - all.data(), tensor.bytes.size());
+    }
+  }
 }
 
 absl::Status SafetensorsReader::AddFile(const std::string& path) {

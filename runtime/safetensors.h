@@ -44,6 +44,9 @@ class SafetensorsReader {
   // Null if there is none of this name. The pointer lives as long as the
   // reader stays where it is.
   const StoredTensor* Find(absl::string_view name) const;
+  // Gives the memory of a tensor back that is not read any more; if it is, the
+  // bytes come from the disk again.
+  void Release(const StoredTensor& tensor) const;
   // What the files say under __metadata__.
   const std::map<std::string, std::string>& metadata() const {
     return metadata_;

@@ -104,11 +104,12 @@ absl::Status ForeignWeights::Read(const NamedTensor& parameter,
                                   absl::Span<float> out) const {
   const WeightSource source = SourceOf(layout_, parameter.name);
   const StoredTensor& stored = *reader_.Find(source.name);
-  if (!source.transposed && !source.interleaved) {
-    return ReadFloats(stored, 0, out);
-  }
-  std::vector<float> values(out.size());
-  COG_RETURN_IF_ERROR(ReadFloats(stored, 0, absl::MakeSpan(values)));
+  const bool as_stored = !source.transposed && !source.interleaved;
+  std::vector<float> values(as_stored ? 0 : out.size());
+  COG_RETURN_IF_ERROR(
+      ReadFloats(stored, 0, as_stored ? out : absl::MakeSpan(values)));
+  reader_.Release(stored);  // each is read once
+  if (as_stored) return absl::OkStatus();
   Rearrange(source, {.out = out,
                      .stored = values,
                      .rows = parameter.shape.dim(0),

@@ -32,6 +32,9 @@ TEST(FileTest, WritesAndReads) {
     ASSERT_TRUE(mapped.ok());
     EXPECT_EQ(mapped->contents(), contents);
     mapped->Prefetch(0, mapped->size());
+    mapped->Release(0, mapped->size());
+    mapped->Release(mapped->size() / 3, mapped->size() / 2);
+    EXPECT_EQ(mapped->contents(), contents);
   }
   EXPECT_EQ(CountEntries(dir.path()), 1);  // no temporary file stays
 }

@@ -114,6 +114,25 @@ TEST_F(CheckpointExportTest, WeightsOfAnyLayoutAreTheSameBits) {
   }
 }
 
+TEST_F(CheckpointExportTest, RandomModelsOnRandomLayouts) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    const LayoutRun run = DrawRun(seed, /*max_world=*/8);
+    SCOPED_TRACE(Describe(run));
+    Save(run);
+    const auto exported = Export({.path = output_, .max_file_bytes = 5'000});
+    ASSERT_TRUE(exported.ok()) << exported.status();
+    const auto imported =
+        ImportWeights({.path = output_, .output = {.path = dir_ / "again"}});
+    ASSERT_TRUE(imported.ok()) << imported.status();
+    const Weights expected = ReadWeights(run_dir_ + "/expected.safetensors");
+    EXPECT_EQ(ReadWeights(output_), expected);
+    EXPECT_EQ(ReadWeights(dir_ / "again"), expected);
+    for (const std::string& path : {run_dir_, output_, dir_ / "again"}) {
+      std::filesystem::remove_all(path);
+    }
+  }
+}
+
 TEST_F(CheckpointExportTest, ImportGivesBackTheSameBits) {
   Save(SmallRun());
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
