@@ -11,11 +11,13 @@
 namespace cogdist {
 namespace {
 
-// The program's one mutable global: a signal handler gets no argument through
+// The program's only mutable globals: a signal handler gets no argument through
 // which it could reach anything else. Written by the handler, 0 without a
 // request; lock-free, and so safe there.
 std::atomic<int> requested_signal = 0;
+std::atomic<double> first_interrupt = 0;  // SIGINT, on the monotonic clock
 static_assert(std::atomic<int>::is_always_lock_free);
+static_assert(std::atomic<double>::is_always_lock_free);
 
 // Whether a StopRequest lives. It is here to find a second one, nothing else.
 std::atomic<bool> installed = false;
@@ -27,15 +29,27 @@ struct StopSignal {
 constexpr StopSignal kStopSignals[] = {
     {SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGUSR1, "SIGUSR1"}};
 
-void OnStopSignal(int number) {
-  int none = 0;
-  requested_signal.compare_exchange_strong(none, number);
-}
-
 double MonotonicSeconds() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<double>(now.tv_sec) + now.tv_nsec * 1e-9;
+}
+
+// Later SIGINTs mean it, unless one comes right behind the first.
+void EndIfInsistent() {
+  constexpr double kSameRequestSeconds = 1;
+  const double now = MonotonicSeconds();
+  double never = 0;
+  if (first_interrupt.compare_exchange_strong(never, now)) return;
+  if (now - first_interrupt < kSameRequestSeconds) return;
+  signal(SIGINT, SIG_DFL);
+  raise(SIGINT);  // takes effect on return from the handler
+}
+
+void OnStopSignal(int number) {
+  int none = 0;
+  requested_signal.compare_exchange_strong(none, number);
+  if (number == SIGINT) EndIfInsistent();
 }
 
 }  // namespace
@@ -47,12 +61,11 @@ StopRequest::StopRequest(double time_limit_seconds)
                     : std::numeric_limits<double>::infinity()) {
   COG_CHECK(!installed.exchange(true), "two StopRequests at a time");
   requested_signal = 0;
+  first_interrupt = 0;
   for (size_t i = 0; i < previous_.size(); ++i) {
     struct sigaction action = {};
     action.sa_handler = OnStopSignal;
     action.sa_flags = SA_RESTART;
-    // Back to the default after the first: the second Ctrl-C ends the process.
-    if (kStopSignals[i].number == SIGINT) action.sa_flags |= SA_RESETHAND;
     sigemptyset(&action.sa_mask);
     sigaction(kStopSignals[i].number, &action, &previous_[i]);
   }

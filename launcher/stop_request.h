@@ -11,8 +11,10 @@
 namespace cogdist {
 
 // While it lives, SIGTERM, SIGINT and SIGUSR1 ask for a stop instead of ending
-// the process; the first one counts. A second SIGINT (Ctrl-C once more) ends
-// the process at once. Destruction restores how the signals were handled.
+// the process; the first one counts. A SIGINT a second after another (Ctrl-C
+// once more) ends the process at once; sooner it is the same one, passed on by
+// a launcher to a process that the terminal has told already. Destruction
+// restores how the signals were handled.
 //
 // One at a time in a process. Threads may share it: ranks that are threads of
 // one process all see the request.

@@ -85,11 +85,19 @@ TEST(StopRequestTest, ANewRequestStartsClean) {
   EXPECT_FALSE(stop.requested());
 }
 
+// As a launcher and a terminal send it, at about the same time.
+TEST(StopRequestTest, TheSameCtrlCTwiceIsOne) {
+  const StopRequest stop;
+  for (int i = 0; i < 3; ++i) raise(SIGINT);
+  EXPECT_EQ(stop.reason(), "SIGINT");
+}
+
 TEST(StopRequestDeathTest, TheSecondCtrlCEndsTheProcess) {
   const auto twice = [] {
     const StopRequest stop;
     raise(SIGINT);
     if (!stop.requested()) _exit(1);
+    absl::SleepFor(absl::Milliseconds(1100));
     raise(SIGINT);
     _exit(0);
   };
