@@ -53,6 +53,7 @@ set_tests_properties(launcher/layouts/random_layout_slow PROPERTIES
 cogdist_test(launcher/bad_input)
 cogdist_test(launcher/checkpoint_commands LIBS cogdist_testing)
 cogdist_test(launcher/program LABELS mpi LIBS nlohmann_json::nlohmann_json)
+cogdist_test(launcher/convert_program LABELS mpi)
 cogdist_test(launcher/failure LABELS mpi)
 cogdist_test(launcher/failure_layouts LABELS mpi
   LIBS nlohmann_json::nlohmann_json)
@@ -61,8 +62,8 @@ cogdist_test(launcher/layouts_program LABELS mpi
 cogdist_test(launcher/many_ranks LABELS mpi LIBS nlohmann_json::nlohmann_json)
 cogdist_test(launcher/resume_program LABELS mpi
   LIBS nlohmann_json::nlohmann_json)
-foreach(name bad_input checkpoint_commands failure failure_layouts
-    layouts_program many_ranks program resume_program)
+foreach(name bad_input checkpoint_commands convert_program failure
+    failure_layouts layouts_program many_ranks program resume_program)
   add_dependencies(launcher_${name}_test cogdist)
   target_compile_definitions(launcher_${name}_test PRIVATE
     COGDIST_BINARY="$<TARGET_FILE:cogdist>")
