@@ -53,7 +53,7 @@ void RunReporter::Start(const RunLayout& layout, const StepPlan& plan,
   std::cout << FormatStart(summary) << std::flush;
 }
 
-absl::Status RunReporter::Step(const StepReport& report) {
+void RunReporter::Step(const StepReport& report) {
   // Counted whether or not it gets a line: rates are means over all steps.
   ++interval_steps_;
   interval_seconds_ += report.seconds;
@@ -63,16 +63,24 @@ absl::Status RunReporter::Step(const StepReport& report) {
   skipped_ += report.skipped;
   if (!report.skipped) loss_ = report.loss;
   if (report.step % config_.logging().log_every_steps() != 0 && !report.last) {
-    return absl::OkStatus();
+    return;
   }
   const StepRecord record = Record(report);
   interval_steps_ = 0;
   interval_seconds_ = 0;
   const absl::Time now = absl::Now();
   progress_.Update(record, now);
-  COG_RETURN_IF_ERROR(metrics_.Write(record));
-  if (!events_.has_value()) return absl::OkStatus();
-  return events_->Add(record, now);
+  Write(record, now);
+}
+
+template <typename Line>
+void RunReporter::Write(const Line& record, absl::Time time) {
+  absl::Status written = metrics_.Write(record);
+  if (events_.has_value()) written.Update(events_->Add(record, time));
+  if (!written.ok() && !losing_lines_) {
+    Print(absl::StrCat("warning: metrics are lost: ", written.message()));
+  }
+  losing_lines_ = !written.ok();
 }
 
 StepRecord RunReporter::Record(const StepReport& report) const {
@@ -98,7 +106,7 @@ StepRecord RunReporter::Record(const StepReport& report) const {
   return record;
 }
 
-absl::Status RunReporter::Evaluation(const EvaluationResult& result) {
+void RunReporter::Evaluation(const EvaluationResult& result) {
   const EvaluationRecord record = {.step = last_.step,
                                    .tokens = last_.tokens,
                                    .epoch = last_.samples / samples_per_epoch_,
@@ -108,9 +116,7 @@ absl::Status RunReporter::Evaluation(const EvaluationResult& result) {
   best_validation_loss_ =
       std::min(result.loss, best_validation_loss_.value_or(result.loss));
   progress_.Print(FormatEvaluation(record));
-  COG_RETURN_IF_ERROR(metrics_.Write(record));
-  if (!events_.has_value()) return absl::OkStatus();
-  return events_->Add(record, absl::Now());
+  Write(record, absl::Now());
 }
 
 void RunReporter::End(EndSummary summary) {

@@ -57,10 +57,11 @@ class RunReporter {
   void set_peak_flops(double peak_flops) { peak_flops_ = peak_flops; }
 
   // Every step is reported; those of logging.log_every_steps, and the last of
-  // the run, are written, with rates that cover all since the one before.
-  absl::Status Step(const StepReport& report);
+  // the run, are written, with rates that cover all since the one before. Where
+  // that fails (a full disk), lines are lost and it is told: no reason to end.
+  void Step(const StepReport& report);
   // After the step that was reported last.
-  absl::Status Evaluation(const EvaluationResult& result);
+  void Evaluation(const EvaluationResult& result);
 
   // A line on the terminal, above the progress line.
   void Print(absl::string_view line) { progress_.Print(line); }
@@ -76,6 +77,9 @@ class RunReporter {
 
   // The line for a step, and for all since the one before.
   StepRecord Record(const StepReport& report) const;
+  // To both files.
+  template <typename Line>
+  void Write(const Line& record, absl::Time time);
 
   const RunConfig& config_;
   RunDirectory directory_;
@@ -86,6 +90,8 @@ class RunReporter {
   double flops_per_token_;
   double peak_flops_ = 0;
   absl::Time start_;
+
+  bool losing_lines_ = false;  // as has been told
 
   // Since the last written step.
   int64_t interval_steps_ = 0;

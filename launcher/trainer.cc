@@ -87,7 +87,7 @@ absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(const RunArgs& args) {
   const std::optional<End> end =
       ReplicasAgree() ? EndAfter(result, args.last_step) : End::kReplicasDiffer;
   COG_RETURN_IF_ERROR(MeasurePeakFlops(args.reporter));
-  COG_RETURN_IF_ERROR(Report(result, end.has_value(), args.reporter));
+  Report(result, end.has_value(), args.reporter);
   if (!end.has_value()) {
     const absl::Status written = args.checkpointing.AfterStep(params(), state_);
     if (absl::IsAborted(written)) return End::kTakenOver;
@@ -119,27 +119,26 @@ std::optional<Trainer::End> Trainer::EndAfter(
   return std::nullopt;
 }
 
-absl::Status Trainer::Report(const TrainingStep::Result& result, bool last,
-                             RunReporter* reporter) {
-  if (reporter == nullptr) return absl::OkStatus();
+void Trainer::Report(const TrainingStep::Result& result, bool last,
+                     RunReporter* reporter) {
+  if (reporter == nullptr) return;
   if (result.skipped) {
     reporter->Print(absl::StrCat(
         "step ", state_.step(),
         " was skipped: loss or gradient norm is not finite",
         result.culprit.empty() ? "" : "; first in ", result.culprit));
   }
-  return reporter->Step(
-      {.step = state_.step(),
-       .last = last,
-       .seconds = result.seconds,
-       .loss = result.loss,
-       .grad_norm = result.grad_norm,
-       .lr = result.lr,
-       .samples = state_.samples(),
-       .tokens = state_.tokens(),
-       .skipped = result.skipped,
-       .hidden_communication = result.hidden_communication,
-       .peak_memory_bytes = context_.device->memory().peak_bytes});
+  reporter->Step({.step = state_.step(),
+                  .last = last,
+                  .seconds = result.seconds,
+                  .loss = result.loss,
+                  .grad_norm = result.grad_norm,
+                  .lr = result.lr,
+                  .samples = state_.samples(),
+                  .tokens = state_.tokens(),
+                  .skipped = result.skipped,
+                  .hidden_communication = result.hidden_communication,
+                  .peak_memory_bytes = context_.device->memory().peak_bytes});
 }
 
 bool Trainer::ReplicasAgree() {
@@ -174,8 +173,8 @@ absl::Status Trainer::EvaluateIfDue(std::optional<End> end,
                              return step_->Evaluate(load);
                            },
                            context_, config_.evaluation().batches()));
-  if (reporter == nullptr) return absl::OkStatus();
-  return reporter->Evaluation(result);
+  if (reporter != nullptr) reporter->Evaluation(result);
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::MeasurePeakFlops(RunReporter* reporter) {

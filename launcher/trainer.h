@@ -81,8 +81,8 @@ class Trainer {
   // The same on every rank.
   std::optional<End> EndAfter(const TrainingStep::Result& result,
                               int64_t last_step) const;
-  absl::Status Report(const TrainingStep::Result& result, bool last,
-                      RunReporter* reporter);
+  void Report(const TrainingStep::Result& result, bool last,
+              RunReporter* reporter);
   // Every resilience.replica_check_every_steps: whether all is well.
   bool ReplicasAgree();
   // Every evaluation.every_steps, and where training ends by itself.

@@ -1,5 +1,6 @@
 #include "launcher/run_reporter.h"
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -32,15 +33,13 @@ class RunReporterTest : public ::testing::Test {
   // Steps of 1, 2, 3, ... seconds, the last of which ends the run.
   void Report(int64_t steps) {
     for (int64_t step = 1; step <= steps; ++step) {
-      const absl::Status reported =
-          reporter_->Step({.step = step,
-                           .last = step == steps,
-                           .seconds = static_cast<double>(step),
-                           .loss = 10.0 - step,
-                           .samples = 4 * step,
-                           .tokens = kTokensPerStep * step,
-                           .skipped = step == 5});
-      EXPECT_TRUE(reported.ok()) << reported;
+      reporter_->Step({.step = step,
+                       .last = step == steps,
+                       .seconds = static_cast<double>(step),
+                       .loss = 10.0 - step,
+                       .samples = 4 * step,
+                       .tokens = kTokensPerStep * step,
+                       .skipped = step == 5});
     }
   }
   std::vector<Json> Lines() const {
@@ -83,10 +82,26 @@ TEST_F(RunReporterTest, NoPeakNoMfu) {
   EXPECT_TRUE(Lines()[0]["mfu"].is_null());
 }
 
+TEST_F(RunReporterTest, AFullDiskCostsLinesAndIsToldOnce) {
+  const auto directory = RunDirectory::Create({.path = dir_ / "full"});
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  std::filesystem::create_symlink("/dev/full", directory->metrics_path());
+  auto reporter = RunReporter::Create(config_, *directory, 1, 10);
+  ASSERT_TRUE(reporter.ok()) << reporter.status();
+  reporter_ = *std::move(reporter);
+  ::testing::internal::CaptureStdout();
+  Report(9);
+  const std::string output = ::testing::internal::GetCapturedStdout();
+  const size_t told = output.find("warning: metrics are lost: ");
+  ASSERT_NE(told, output.npos) << output;
+  EXPECT_NE(output.find("No space left", told), output.npos) << output;
+  EXPECT_EQ(output.find("warning", told + 1), output.npos) << output;
+}
+
 TEST_F(RunReporterTest, TheSummaryHasTheBestValidation) {
   Report(4);
   for (const double loss : {3.0, 2.0, 2.5}) {
-    ASSERT_TRUE(reporter_->Evaluation({.loss = loss, .targets = 1}).ok());
+    reporter_->Evaluation({.loss = loss, .targets = 1});
   }
   const Json last = Lines().back();
   EXPECT_EQ(last["validation_loss"], 2.5);
