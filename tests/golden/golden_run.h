@@ -63,20 +63,40 @@ inline std::string ProgramCommand(int ranks, int threads,
                       COGDIST_BINARY, " ", args);
 }
 
-// Trains a copy of `source`, a folder of tests/golden.
+// A copy of `source`, a folder of tests/golden, in which the program may be
+// started several times. Its run directory is "run".
+class GoldenFolder {
+ public:
+  explicit GoldenFolder(absl::string_view source) {
+    std::filesystem::copy(absl::StrCat("tests/golden/", source), work_.path());
+  }
+
+  ProcessResult Run(const GoldenVariant& variant) const {
+    std::string args = absl::StrCat("config.pbtxt ", variant.flags);
+    for (const std::string& set : variant.sets) {
+      absl::StrAppend(&args, " --set ", set);
+    }
+    return RunShell(ProgramCommand(variant.ranks, variant.threads, args),
+                    work_.path());
+  }
+  std::map<int64_t, nlohmann::json> Steps() const {
+    return ReadSteps(work_ / "run/metrics.jsonl");
+  }
+  std::string Weights() const {
+    return ReadBytes(work_ / "run/weights/model.safetensors");
+  }
+  std::string operator/(absl::string_view name) const { return work_ / name; }
+
+ private:
+  TempDir work_;
+};
+
 inline GoldenResult RunGolden(absl::string_view source,
                               const GoldenVariant& variant) {
-  const TempDir work;
-  std::filesystem::copy(absl::StrCat("tests/golden/", source), work.path());
-  std::string args = absl::StrCat("config.pbtxt ", variant.flags);
-  for (const std::string& set : variant.sets) {
-    absl::StrAppend(&args, " --set ", set);
-  }
-  const ProcessResult process = RunShell(
-      ProgramCommand(variant.ranks, variant.threads, args), work.path());
-  return {.process = process,
-          .steps = ReadSteps(work / "run/metrics.jsonl"),
-          .weights = ReadBytes(work / "run/weights/model.safetensors")};
+  const GoldenFolder folder(source);
+  const ProcessResult process = folder.Run(variant);
+  return {
+      .process = process, .steps = folder.Steps(), .weights = folder.Weights()};
 }
 
 }  // namespace cogdist

@@ -25,3 +25,7 @@ cogdist_golden_test(golden GoldenTest.*cog_docmask GoldenTest.*cog_gqa_tied
   GoldenTest.*cog_mha GoldenTest.*softmax_mha GoldenBfloat16Test)
 cogdist_golden_test(layout_invariant WholeModelTest.*fp32 WholeModelTest.*bf16
   SharedModelTest RunToRunTest)
+cogdist_golden_test(resume OneRank TwoRanks Layouts)
+cogdist_golden_test(reshard ReshardTest EveryPairTest)
+set_tests_properties(golden/resume/Layouts golden/reshard/EveryPairTest
+  PROPERTIES LABELS slow TIMEOUT 1200)
