@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +20,8 @@ namespace cogdist {
 namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
+// What is written to a large file goes on to the disk in pieces of this size.
+constexpr int64_t kPieceBytes = 8 << 20;
 
 absl::Status RenameError(int error, absl::string_view from,
                          absl::string_view to) {
@@ -69,7 +72,37 @@ class PosixWritableFile final : public WritableFile {
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return Fail(n < 0 ? errno : EIO, "write");
       bytes.remove_prefix(static_cast<size_t>(n));
+      written_ += n;
+      if (written_ - begun_ >= kPieceBytes) WriteBehind();
     }
+  }
+
+  // Has the disk begin with the piece that is complete, while the caller makes
+  // the next, and drops the piece before from the system's cache once it is on
+  // the disk: of a file as large as memory the cache holds two pieces, and
+  // Sync() finds little left to do.
+  void WriteBehind() {
+    const int64_t before = begun_ - kPieceBytes;
+    bool done = StartWriting(begun_, SYNC_FILE_RANGE_WRITE);
+    if (done && before >= 0) {
+      done = StartWriting(before, SYNC_FILE_RANGE_WAIT_BEFORE |
+                                      SYNC_FILE_RANGE_WRITE |
+                                      SYNC_FILE_RANGE_WAIT_AFTER);
+      posix_fadvise(fd_.get(), before, kPieceBytes, POSIX_FADV_DONTNEED);
+    }
+    // Without it all is left to Sync().
+    begun_ = done ? begun_ + kPieceBytes : std::numeric_limits<int64_t>::max();
+  }
+
+  // False where the file system has no such call.
+  bool StartWriting(int64_t offset, unsigned flags) {
+    if (sync_file_range(fd_.get(), offset, kPieceBytes, flags) == 0)
+      return true;
+    // A failed write is reported once, so this may be the only time.
+    if (errno != EINVAL && errno != ENOSYS && errno != ESPIPE) {
+      Fail(errno, "write");
+    }
+    return false;
   }
 
   // The first error is the cause of those that follow.
@@ -80,6 +113,8 @@ class PosixWritableFile final : public WritableFile {
   const std::string path_;
   UniqueFd fd_;  // not valid once closed
   std::string buffer_;
+  int64_t written_ = 0;  // bytes that the system has
+  int64_t begun_ = 0;    // of them, those that WriteBehind() has dealt with
   absl::Status status_;
 };
 

@@ -14,7 +14,7 @@ namespace cogdist {
 namespace {
 
 // The most that is read at a time, but for a chunk that is larger.
-constexpr int64_t kReadBytes = 8 << 20;
+constexpr int64_t kReadBytes = 1 << 20;
 constexpr int64_t kFloatBytes = sizeof(float);
 
 // Far below what systems allow a process.
@@ -61,6 +61,7 @@ absl::Status SliceReader::VerifyHeader(int shard) {
   const std::string path = PathOf(shard);
   const CheckpointShard& about = checkpoint_.manifest.shards(shard);
   COG_ASSIGN_OR_RETURN(ReadableFile* const file, Open(shard));
+  held_slice_ = nullptr;
   // In pieces: the manifest's word for its length is only as good as the file.
   uint32_t crc = 0;
   for (int64_t done = 0; done < about.header_bytes(); done += buffer_.size()) {
@@ -97,6 +98,7 @@ absl::Status SliceReader::ReadChunks(const CheckpointTensor& tensor,
   const int64_t chunk = checkpoint_.manifest.chunk_bytes();
   COG_ASSIGN_OR_RETURN(ReadableFile* const file, Open(slice.shard()));
   buffer_.resize(bytes.end - bytes.begin);
+  held_slice_ = nullptr;
   const int64_t from = slice.file_offset() + bytes.begin;
   const std::string name = CheckpointTensorName(tensor.name(), tensor.role());
   const absl::Status read = file->Read(from, absl::MakeSpan(buffer_));
@@ -115,6 +117,8 @@ absl::Status SliceReader::ReadChunks(const CheckpointTensor& tensor,
                              name, data.substr(done, chunk).size(), from + done,
                              crc, expected));
   }
+  held_slice_ = &slice;
+  held_ = bytes;
   return absl::OkStatus();
 }
 
@@ -139,19 +143,18 @@ absl::Status SliceReader::Read(const CheckpointTensor& tensor,
   if (!header_checked_[slice.shard()]) {
     COG_RETURN_IF_ERROR(VerifyHeader(slice.shard()));
   }
-  Bytes held;        // what buffer_ has of the slice
   int64_t done = 0;  // of the first of `runs`
   while (!runs.empty()) {
     const CommonRun& run = runs.front();
     const int64_t first = (run.in_b + done) * kFloatBytes;
-    if (first >= held.end) {
-      held = NextStretch(slice, first, runs);
-      COG_RETURN_IF_ERROR(ReadChunks(tensor, slice, held));
+    if (held_slice_ != &slice || first < held_.begin || first >= held_.end) {
+      COG_RETURN_IF_ERROR(
+          ReadChunks(tensor, slice, NextStretch(slice, first, runs)));
     }
     const int64_t count =
-        std::min(run.count - done, (held.end - first) / kFloatBytes);
+        std::min(run.count - done, (held_.end - first) / kFloatBytes);
     std::memcpy(out.data() + run.in_a + done,
-                buffer_.data() + (first - held.begin), count * kFloatBytes);
+                buffer_.data() + (first - held_.begin), count * kFloatBytes);
     done += count;
     if (done < run.count) continue;
     runs.remove_prefix(1);

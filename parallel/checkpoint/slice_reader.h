@@ -30,7 +30,8 @@ class SliceReader {
   SliceReader(FileSystem& files, const StoredCheckpoint& checkpoint);
 
   // For each of `runs`, in ascending order: elements [in_b, in_b + count) of
-  // the slice go to out[in_a...].
+  // the slice go to out[in_a...]. Calls that go on where the last one ended
+  // read no chunk twice. `slice` is one of the checkpoint's.
   absl::Status Read(const CheckpointTensor& tensor,
                     const CheckpointSlice& slice,
                     absl::Span<const CommonRun> runs, absl::Span<float> out);
@@ -52,7 +53,7 @@ class SliceReader {
   };
   // Valid until the next call.
   absl::StatusOr<ReadableFile*> Open(int shard);
-  // Whole chunks of a slice into buffer_, checked.
+  // Whole chunks of a slice into buffer_, checked; then it holds them.
   absl::Status ReadChunks(const CheckpointTensor& tensor,
                           const CheckpointSlice& slice, Bytes bytes);
   // Chunks around `bytes`, which lie in the slice.
@@ -71,6 +72,9 @@ class SliceReader {
   std::deque<int> opened_;                           // those, oldest first
   std::vector<bool> header_checked_;                 // by shard
   std::vector<char> buffer_;
+  // What buffer_ has, if anything: checked bytes of this slice.
+  const CheckpointSlice* held_slice_ = nullptr;
+  Bytes held_;
   int64_t bytes_read_ = 0;
 };
 
