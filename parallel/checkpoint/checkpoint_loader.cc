@@ -13,8 +13,9 @@
 namespace cogdist {
 namespace {
 
-// Elements that are on their way to the store at a time.
-constexpr int64_t kPiece = 4 << 20;
+// Elements that are on their way to the store at a time: few enough to stay in
+// the processor's caches.
+constexpr int64_t kPiece = 1 << 18;
 
 absl::Status OtherModel(const StoredCheckpoint& checkpoint,
                         absl::string_view tensor, absl::string_view fault) {
@@ -36,8 +37,9 @@ absl::Status CheckAllExpected(const LoadArgs& args) {
   return absl::OkStatus();
 }
 
+// `buffer` has kPiece elements.
 absl::Status LoadTensor(const LoadArgs& args, const TensorToRead& wanted,
-                        SliceReader& reader) {
+                        SliceReader& reader, absl::Span<float> buffer) {
   const NamedTensor& named = wanted.tensor->named;
   const CheckpointTensor* const stored =
       FindTensor(args.checkpoint.manifest, named.name, wanted.role);
@@ -53,10 +55,10 @@ absl::Status LoadTensor(const LoadArgs& args, const TensorToRead& wanted,
   }
   if (wanted.range.count == 0) return absl::OkStatus();
   TensorReader tensor(*stored, RegionOf(named, wanted.range), reader);
-  std::vector<float> values;
   for (int64_t i = 0; i < wanted.range.count; i += kPiece) {
-    values.resize(std::min(kPiece, wanted.range.count - i));
-    COG_RETURN_IF_ERROR(tensor.Read(i, absl::MakeSpan(values)));
+    const absl::Span<float> values =
+        buffer.first(std::min(kPiece, wanted.range.count - i));
+    COG_RETURN_IF_ERROR(tensor.Read(i, values));
     WriteToStore(args.params, args.stream, wanted, wanted.range.begin + i,
                  values);
   }
@@ -68,8 +70,10 @@ absl::Status LoadTensor(const LoadArgs& args, const TensorToRead& wanted,
 absl::StatusOr<int64_t> LoadCheckpoint(const LoadArgs& args) {
   COG_RETURN_IF_ERROR(CheckAllExpected(args));
   SliceReader reader(args.files, args.checkpoint);
+  std::vector<float> buffer(kPiece);
   for (const TensorToRead& wanted : TensorsToRead(args.params, args.contents)) {
-    COG_RETURN_IF_ERROR(LoadTensor(args, wanted, reader));
+    COG_RETURN_IF_ERROR(
+        LoadTensor(args, wanted, reader, absl::MakeSpan(buffer)));
   }
   return reader.bytes_read();
 }
