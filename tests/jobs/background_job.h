@@ -67,7 +67,7 @@ class BackgroundJob {
 
   // Nothing of it stays.
   ~BackgroundJob() {
-    for (const pid_t pid : Processes("")) kill(pid, SIGKILL);
+    Kill();
     if (pid_ > 0) waitpid(pid_, nullptr, 0);
   }
   BackgroundJob(const BackgroundJob&) = delete;
@@ -79,6 +79,11 @@ class BackgroundJob {
   std::vector<pid_t> Ranks() const { return Processes("cogdist"); }
   void SignalRanks(int signal) const {
     for (const pid_t pid : Ranks()) kill(pid, signal);
+  }
+
+  // The launcher and all ranks.
+  void Kill() const {
+    for (const pid_t pid : Processes("")) kill(pid, SIGKILL);
   }
 
   std::string Output() const {
