@@ -28,7 +28,8 @@ std::optional<int64_t> StepOf(absl::string_view name) {
 }
 
 bool IsLeftover(absl::string_view name) {
-  return absl::StartsWith(name, "step_") &&
+  return (absl::StartsWith(name, "step_") ||
+          absl::StartsWith(name, "attempt_")) &&
          (absl::StrContains(name, ".tmp-") ||
           absl::StrContains(name, ".trash-"));
 }
@@ -73,6 +74,11 @@ std::string CheckpointPath(absl::string_view run_dir, int64_t step) {
 std::string TemporaryCheckpointPath(absl::string_view run_dir, int64_t step,
                                     absl::string_view attempt) {
   return absl::StrCat(CheckpointPath(run_dir, step), ".tmp-", attempt, "-",
+                      RandomHex(4));
+}
+
+std::string ProbePath(absl::string_view run_dir, absl::string_view attempt) {
+  return absl::StrCat(CheckpointsPath(run_dir), "/attempt_", attempt, ".tmp-",
                       RandomHex(4));
 }
 

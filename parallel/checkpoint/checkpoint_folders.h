@@ -3,6 +3,7 @@
 //   step_00001000                      a checkpoint, if its manifest says so
 //   step_00001000.tmp-ATTEMPT-RANDOM   being written, or left by a crash
 //   step_00001000.trash-RANDOM         being deleted, or left by a crash
+//   attempt_ATTEMPT.tmp-RANDOM         there for a moment, for ranks to see it
 //   step_00001000.old-ATTEMPT          set aside when ATTEMPT began at a step
 //                                      before it; kept for people
 
@@ -24,6 +25,7 @@ std::string CheckpointsPath(absl::string_view run_dir);
 std::string CheckpointPath(absl::string_view run_dir, int64_t step);
 std::string TemporaryCheckpointPath(absl::string_view run_dir, int64_t step,
                                     absl::string_view attempt);
+std::string ProbePath(absl::string_view run_dir, absl::string_view attempt);
 
 struct CheckpointFolder {
   int64_t step = 0;

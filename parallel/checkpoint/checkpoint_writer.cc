@@ -13,6 +13,7 @@
 #include "parallel/shared_status.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
+#include "runtime/process.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -31,16 +32,45 @@ bool Ready(const std::future<T>& future) {
          std::future_status::timeout;
 }
 
+// That all ranks see what rank 0 makes in the run's folder: otherwise the first
+// checkpoint would tell, hours later.
+absl::Status CheckIsShared(FileSystem& files, absl::string_view run_dir,
+                           absl::string_view attempt, Communicator& world) {
+  const absl::StatusOr<std::string> probe =
+      ResultOfRank0(world, [&]() -> absl::StatusOr<std::string> {
+        std::string path = ProbePath(run_dir, attempt);
+        COG_RETURN_IF_ERROR(files.CreateDirectory(path));
+        return path;
+      });
+  // Nothing can be written now. Each checkpoint will tell whether that lasts.
+  if (!probe.ok()) return absl::OkStatus();
+  const absl::StatusOr<bool> seen = files.Exists(*probe);
+  absl::Status status = seen.status();
+  if (seen.ok() && !*seen) {
+    status = absl::FailedPreconditionError(absl::StrCat(
+        "run_dir: rank ", world.rank(), " on ", HostName(), " does not see ",
+        *probe, ", which rank 0 has made; name a directory on a file system ",
+        "that all ranks share"));
+  }
+  status = FirstError(world, status);
+  if (world.rank() == 0) files.RemoveDirectory(*probe).IgnoreError();
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> BeginAttempt(FileSystem& files,
                                          absl::string_view run_dir,
                                          Communicator& world) {
-  return ResultOfRank0(world, [&]() -> absl::StatusOr<std::string> {
-    COG_ASSIGN_OR_RETURN(std::string attempt, TakeOwnership(files, run_dir));
-    COG_RETURN_IF_ERROR(PrepareCheckpoints(files, run_dir));
-    return attempt;
-  });
+  COG_ASSIGN_OR_RETURN(
+      std::string attempt,
+      ResultOfRank0(world, [&]() -> absl::StatusOr<std::string> {
+        COG_ASSIGN_OR_RETURN(std::string name, TakeOwnership(files, run_dir));
+        COG_RETURN_IF_ERROR(PrepareCheckpoints(files, run_dir));
+        return name;
+      }));
+  COG_RETURN_IF_ERROR(CheckIsShared(files, run_dir, attempt, world));
+  return attempt;
 }
 
 CheckpointWriter::CheckpointWriter(const Options& options, Communicator& world)

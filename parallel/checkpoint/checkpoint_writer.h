@@ -34,9 +34,10 @@
 
 namespace cogdist {
 
-// Takes the run over for this attempt and puts RUN_DIR/checkpoints in order.
-// Collective, before anything is read from there. RUN_DIR must exist. Every
-// rank returns the attempt's name, or the same error.
+// Takes the run over for this attempt, puts RUN_DIR/checkpoints in order and
+// makes sure that all ranks see the same. Collective, before anything is read
+// from there. RUN_DIR must exist. Every rank returns the attempt's name, or the
+// same error; FailedPrecondition if a rank has another directory.
 absl::StatusOr<std::string> BeginAttempt(FileSystem& files,
                                          absl::string_view run_dir,
                                          Communicator& world);

@@ -12,6 +12,7 @@
 namespace cogdist::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -207,7 +208,10 @@ TEST_F(CheckpointWriterTest, ALivingWriterDoesNotKeepANewAttemptFromStarting) {
   ASSERT_TRUE(files_.CreateDirectory(left).ok());
   ASSERT_TRUE(files_.CreateFile(left + "/shard_00000.safetensors").ok());
   files_.SetHook([&](FileCall call, absl::string_view path) {
-    if (call != FileCall::kRemoveDirectory) return;
+    if (call != FileCall::kRemoveDirectory ||
+        !absl::StrContains(path, ".trash-")) {
+      return;
+    }
     EXPECT_FALSE(files_.CreateFile(left + "/shard_00001.safetensors").ok());
     EXPECT_TRUE(files_.CreateFile(absl::StrCat(path, "/.nfs0001")).ok());
   });
@@ -246,6 +250,63 @@ TEST_F(CheckpointWriterTest, TheFoldersAboveTheRunAreDurable) {
   const auto after = files.AfterCrash(Survivors::kDurable);
   EXPECT_TRUE(*after->Exists("a/b/run/checkpoints"));
   EXPECT_TRUE(*after->Exists("a/b/run/OWNER"));
+}
+
+TEST_F(CheckpointWriterTest, RanksWithDirectoriesOfTheirOwnAreFoundAtOnce) {
+  FakeFileSystem other;
+  ASSERT_TRUE(other.CreateDirectory("run").ok());
+  OnRanks({.data = 3}, [&](RankContext& context, ParamStore&) {
+    const absl::Status begun =
+        BeginAttempt(context.rank() == 1 ? other : files_, "run",
+                     *context.groups.world)
+            .status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(begun)) << begun;
+    EXPECT_THAT(std::string(begun.message()),
+                AllOf(StartsWith("run_dir: rank 1 on "),
+                      HasSubstr("does not see run/checkpoints/attempt_1-"),
+                      HasSubstr("that all ranks share")));
+  });
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+// Or later, when one of them has lost the file system.
+TEST_F(CheckpointWriterTest, AShardThatRank0DoesNotSeeIsNotCommitted) {
+  FakeFileSystem other;
+  other.SetHook([&](FileCall call, absl::string_view path) {
+    if (call != FileCall::kCreateFile) return;
+    for (size_t end = path.find('/'); end != path.npos;
+         end = path.find('/', end + 1)) {
+      other.CreateDirectory(path.substr(0, end)).IgnoreError();
+    }
+  });
+  OnRanks(small_, [&](RankContext& context, ParamStore& params) {
+    Communicator& world = *context.groups.world;
+    const auto attempt = BeginAttempt(files_, "run", world);
+    ASSERT_TRUE(attempt.ok()) << attempt.status();
+    CheckpointWriter writer(
+        WriterOptions(context.rank() == 1 ? other : files_, *attempt), world);
+    writer.Start(params, *context.streams.compute, HeadAt(2));
+    const auto outcome = writer.Finish();
+    EXPECT_TRUE(absl::IsUnavailable(outcome->status)) << outcome->status;
+    EXPECT_THAT(std::string(outcome->status.message()),
+                AllOf(HasSubstr("shard_00001.safetensors: rank 1 has written"),
+                      HasSubstr("rank 0 does not see the file")));
+  });
+  EXPECT_THAT(Names(), IsEmpty());
+}
+
+// What a crash in between leaves.
+TEST_F(CheckpointWriterTest, OnlyOurOwnLeftoversAreDeleted) {
+  for (const char* name :
+       {"attempt_1-ab.tmp-cd", "step_00000001.tmp-1-ab-cd",
+        "step_00000001.trash-ab", "mine.tmp-1", "step_00000001.old-1-ab"}) {
+    const std::string path = absl::StrCat("run/checkpoints/", name);
+    files_.CreateDirectory("run/checkpoints").IgnoreError();
+    ASSERT_TRUE(files_.CreateDirectory(path).ok());
+  }
+  SaveAt(files_, small_, {2});
+  EXPECT_THAT(Names(), ElementsAre("mine.tmp-1", "step_00000001.old-1-ab",
+                                   "step_00000002"));
 }
 
 TEST_F(CheckpointWriterTest, NewerCheckpointsAreSetAside) {
