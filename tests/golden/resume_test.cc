@@ -20,7 +20,8 @@ namespace {
 
 constexpr int64_t kSteps = 20;
 
-// Two datasets, shuffled and mixed, which a run goes through several times.
+// Two datasets, shuffled and mixed, which a run goes through several times. The
+// run directory is a link to one with a space in its name.
 class MixtureRun {
  public:
   MixtureRun() : folder_("cog_gqa_tied") {
@@ -29,6 +30,8 @@ class MixtureRun {
           absl::StrCat("tests/golden/cog_docmask/tokens", suffix),
           folder_ / absl::StrCat("other", suffix));
     }
+    std::filesystem::create_directory(folder_ / "the run");
+    std::filesystem::create_directory_symlink("the run", folder_ / "run");
   }
 
   // `variant`, for `steps` more steps; 0: to the end.
