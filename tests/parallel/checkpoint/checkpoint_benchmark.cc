@@ -4,6 +4,7 @@
 
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -86,6 +87,13 @@ struct Turns {
 
 constexpr int kTurns = 5;
 
+// The most memory that this process has had so far.
+int64_t PeakResidentBytes() {
+  rusage usage;
+  COG_CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+  return usage.ru_maxrss * int64_t{1024};
+}
+
 // One rank's part of a benchmark: a store and a writer.
 class Rank {
  public:
@@ -141,8 +149,10 @@ void BM_Save(benchmark::State& state) {
   const TempDir dir;
   Turns turns;
   double blocked = 0;
+  int64_t peak = 0;
   testing::RunRankContexts(ranks, [&](RankContext& context) {
     Rank rank(context, dir.path(), 0);
+    rank.Alone([&] { peak = PeakResidentBytes(); });
     rank.Save();  // also makes the host buffers
     for (int turn = 0; turn < kTurns; ++turn) {
       rank.Alone([&] {
@@ -160,6 +170,9 @@ void BM_Save(benchmark::State& state) {
   });
   turns.Report(state);
   state.counters["blocked_ms"] = 1e3 * blocked;
+  // Beyond what the process had; of the first arguments only.
+  state.counters["host_copies"] =
+      static_cast<double>(PeakResidentBytes() - peak) / kBytes;
 }
 BENCHMARK(BM_Save)
     ->Arg(1)
