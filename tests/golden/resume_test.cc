@@ -148,6 +148,7 @@ std::vector<GoldenVariant> EveryZeroStage() {
        .ranks = 16,
        .sets = {"parallel.tensor=2", "parallel.context=2",
                 "parallel.pipeline=2", Zero(3), kMicro1, kBf16, kSaveAlways}});
+  variants.push_back({.name = "one_rank_bf16", .sets = {kBf16, kSaveAlways}});
   return variants;
 }
 

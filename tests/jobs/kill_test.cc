@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -78,7 +79,13 @@ class KillTest : public CheckpointJob {
 
 Strike KillTest::StrikeAt(const BackgroundJob& job) {
   WaitUntil([&] { return !job.Ranks().empty(); }, 10);
-  usleep(Below(1'200'000));
+  if (Below(4) == 0) {
+    usleep(Below(1'200'000));
+  } else {
+    // While it trains, however long its start takes.
+    WaitUntil([&] { return absl::StrContains(job.Output(), "traffic:"); }, 10);
+    usleep(Below(300'000));
+  }
   const std::vector<pid_t> ranks = job.Ranks();
   if (ranks.empty()) return Strike::kNone;
   const pid_t rank = ranks[Below(ranks.size())];

@@ -19,4 +19,4 @@ endfunction()
 cogdist_job_test(checkpoint_damage)
 cogdist_job_test(fencing 40)
 cogdist_job_test(full_disk)
-cogdist_job_test(kill 270)  # of which 200 kill something
+cogdist_job_test(kill 280)  # of which 200 kill something
