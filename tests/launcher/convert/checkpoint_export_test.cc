@@ -188,9 +188,9 @@ TEST_F(CheckpointExportTest, FilesAreCutBetweenTensors) {
   EXPECT_EQ(index["weight_map"].size(), 30u);
   EXPECT_EQ(index["weight_map"]["model.embed_tokens.weight"],
             "model-00001-of-00005.safetensors");
+  const auto all = SafetensorsReader::Open(output_);
   int64_t bytes = 0;
-  for (const StoredTensor& tensor :
-       SafetensorsReader::Open(output_)->tensors()) {
+  for (const StoredTensor& tensor : all->tensors()) {
     bytes += tensor.bytes.size();
   }
   EXPECT_EQ(bytes, summary->bytes);
@@ -245,17 +245,17 @@ TEST_F(CheckpointExportTest, OtherModelsAreRefusedByTheirTensors) {
                                 ->mutable_cogformer();
   model.set_ffn_size(22);
   model.set_tie_embeddings(true);
-  const auto export_it = [&] {
-    return ExportCheckpoint(PosixFileSystem(), checkpoint, {.path = output_})
-        .status()
-        .message();
+  const auto message = [&] {
+    const auto exported =
+        ExportCheckpoint(PosixFileSystem(), checkpoint, {.path = output_});
+    return std::string(exported.status().message());
   };
-  EXPECT_THAT(std::string(export_it()),
+  EXPECT_THAT(message(),
               AllOf(HasSubstr("mlp.down_proj.weight has shape [18, 21], the "
                               "model's is [18, 22]"),
                     HasSubstr("tensor lm_head.weight [523, 18] is not part")));
   model.clear_num_heads();
-  EXPECT_THAT(std::string(export_it()),
+  EXPECT_THAT(message(),
               HasSubstr("its configuration: model.cogformer.num_heads: is"));
   EXPECT_FALSE(FileExists(output_));
 }
