@@ -102,7 +102,8 @@ StepPlan TrainingStep::Measure() const {
                          streams.tensor->workspace_bytes() +
                          streams.context->workspace_bytes() +
                          runner_->pipeline().workspace_bytes();
-  memory.checkpoint = BytesToWrite(runner_->params());
+  memory.checkpoint =
+      MostBytesToWrite(runner_->params(), context_.groups.replicas->size());
   plan.communication = {.tensor = Sent(context_.groups.tensor),
                         .context = Sent(context_.groups.context),
                         .pipeline = runner_->pipeline().traffic().data_bytes,

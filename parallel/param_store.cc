@@ -217,10 +217,10 @@ int64_t ParamStore::num_parameters() const {
   return total;
 }
 
-ParamStore::Range ParamStore::share(const Tensor& tensor) const {
+ParamStore::Range ParamStore::share(const Tensor& tensor, int replica) const {
   for (const UnitSegment& segment : units_[tensor.unit].segments) {
     if (Intersection(tensor.range, segment.range).count == 0) continue;
-    return Intersection(tensor.range, segment.part(replica_));
+    return Intersection(tensor.range, segment.part(replica));
   }
   return {tensor.range.begin, 0};
 }

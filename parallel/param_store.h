@@ -147,8 +147,10 @@ class ParamStore {
   const std::vector<UnitSegment>& segments(UnitId unit) const {
     return units_[unit].segments;
   }
-  // This replica's share of a tensor; empty, or all of it, or part.
-  Range share(const Tensor& tensor) const;
+  // A replica's share of a tensor, this one's by default; empty, or all of it,
+  // or part.
+  Range share(const Tensor& tensor, int replica) const;
+  Range share(const Tensor& tensor) const { return share(tensor, replica_); }
   // What this rank updates of a tensor: at stage 0 all, else its share.
   Range owned(const Tensor& tensor) const {
     return stage_ == 0 ? tensor.range : share(tensor);

@@ -81,6 +81,13 @@ std::string Describe(const ParsedCommand& command) {
   return text;
 }
 
+bool WillResume(const TrainingRunOptions& run) {
+  using From = ResumeOptions::From;
+  if (run.resume.from == From::kNothing) return false;
+  return run.resume.from == From::kCheckpoint ||
+         RunDirectory(run.config.run_dir()).HasCheckpoint();
+}
+
 // What this rank can see for itself.
 absl::Status CheckAlone(const TrainOptions& options,
                         const Placement& placement) {
@@ -92,8 +99,11 @@ absl::Status CheckAlone(const TrainOptions& options,
   }
   const int64_t ranks =
       options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
+  RunConfig config = run.config;
+  // Whoever goes on from a checkpoint does not need it any more.
+  if (WillResume(run)) config.clear_init_from();
   COG_RETURN_IF_ERROR(ValidateConfig(
-      run.config, {.world_size = ranks, .check_files = !options.dry_run}));
+      config, {.world_size = ranks, .check_files = !options.dry_run}));
   if (options.dry_run || run.resume.from != ResumeOptions::From::kNewest) {
     return absl::OkStatus();
   }

@@ -52,12 +52,17 @@ std::vector<SliceToWrite> SlicesToWrite(const ParamStore& params) {
   return slices;
 }
 
-int64_t BytesToWrite(const ParamStore& params) {
-  int64_t bytes = 0;
-  for (const SliceToWrite& slice : SlicesToWrite(params)) {
-    bytes += slice.data.bytes();
+int64_t MostBytesToWrite(const ParamStore& params, int replicas) {
+  int64_t most = 0;
+  for (int replica = 0; replica < replicas; ++replica) {
+    int64_t elements = 0;
+    for (const ParamStore::Tensor& tensor : params.tensors()) {
+      if (tensor.counts()) elements += params.share(tensor, replica).count;
+    }
+    most = std::max(most, elements);
   }
-  return bytes;
+  constexpr int64_t kRoles = 3;  // weights and both moments
+  return most * kRoles * static_cast<int64_t>(sizeof(float));
 }
 
 std::vector<TensorToRead> TensorsToRead(const ParamStore& params,

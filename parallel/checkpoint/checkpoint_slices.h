@@ -35,7 +35,10 @@ struct SliceToWrite {
 // writes. Sorted by CheckpointTensorName().
 // REQUIRES: `params` has been allocated for training.
 std::vector<SliceToWrite> SlicesToWrite(const ParamStore& params);
-int64_t BytesToWrite(const ParamStore& params);
+
+// The bytes of it that this rank has memory for: those of the replica that
+// writes most, so that one plan holds for all of them.
+int64_t MostBytesToWrite(const ParamStore& params, int replicas);
 
 enum class CheckpointContents {
   kWeights,        // for inference

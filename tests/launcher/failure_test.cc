@@ -102,7 +102,8 @@ TEST_F(FailureTest, RanksWithDifferentConfigurationsDoNotStart) {
   const ProcessResult steps =
       MpiRun(absl::StrCat(rank, ":", rank, "--steps 3"));
   EXPECT_EQ(steps.exit_code, 2) << steps.output;
-  EXPECT_THAT(steps.output, HasSubstr("train up to step 3 on rank 1"));
+  EXPECT_THAT(steps.output,
+              HasSubstr("train --steps 3 --resume auto on rank 1"));
   // Another layout there would make groups that do not fit.
   const ProcessResult layout =
       MpiRun(absl::StrCat(rank, ":", rank, "--set parallel.tensor=2"));

@@ -96,6 +96,22 @@ TEST(BatchLoaderTest, SequentialWindowsAsDefined) {
   }
 }
 
+// As after a change of the batch size: 3 steps of 4 samples, then steps of 6.
+TEST(BatchLoaderTest, ARunMayGoOnAnywhere) {
+  const TempDir dir;
+  Write(dir / "d", Counting(100, 0));
+  auto loader = BatchLoader::Open({{dir / "d"}}, Spec(9, 6));
+  ASSERT_TRUE(loader.ok()) << loader.status();
+  loader->StartAt(4, 12);
+  Batch batch;
+  for (const auto& [step, sample] : {std::pair(4, 12), {5, 18}, {6, 24}}) {
+    for (int64_t m = 0; m < 6; ++m) {
+      ASSERT_TRUE(loader->Load(step, m, batch).ok());
+      EXPECT_EQ(batch.inputs[0], (sample + m) % 11 * 9);
+    }
+  }
+}
+
 TEST(BatchLoaderTest, LayoutsGiveTheSameSamples) {
   const TempDir dir;
   Write(dir / "a", Counting(700, 0));
