@@ -14,7 +14,9 @@
 namespace cogdist {
 
 // Parses `text`, which must be an object in which no object has a key twice
-// (the library would keep the last). Errors begin with `what`, e.g. a path.
+// (the library would keep the last) and which is nested no deeper than 64
+// levels (it would need a hundred times its size). Errors begin with `what`,
+// e.g. a path.
 absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text,
                                                absl::string_view what);
 
