@@ -1,5 +1,6 @@
 #include "launcher/inference.h"
 
+#include <iostream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,17 @@
 #include "runtime/status_macros.h"
 
 namespace cogdist {
+namespace {
+
+void WarnOfPassedOver(const RestoredNewest& newest, int rank) {
+  if (rank != 0) return;
+  for (const std::string& reason : newest.passed_over) {
+    std::cerr << "cogdist: warning: a checkpoint was passed over: " << reason
+              << std::endl;
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(RunConfig config, LoadRunConfig(command.arguments()[0],
@@ -30,22 +42,25 @@ absl::Status LoadTrainedWeights(const RunConfig& config,
                                .context = context,
                                .params = params,
                                .contents = CheckpointContents::kWeights};
-  const RunDirectory run(config.run_dir());
-  const std::string path =
-      checkpoint.empty() ? run.weights_path() : std::string(checkpoint);
-  if (FileExists(absl::StrCat(path, "/", kManifestName))) {
-    return RestoreCheckpoint(restore, path).status();
-  }
-  if (!checkpoint.empty() || FileExists(path)) {
+  const auto load_weights = [&](absl::string_view path) {
     return LoadWeights(path, params, *context.streams.compute,
                        context.groups.pipeline.get());
+  };
+  if (FileExists(absl::StrCat(checkpoint, "/", kManifestName))) {
+    return RestoreCheckpoint(restore, checkpoint).status();
   }
+  if (!checkpoint.empty()) return load_weights(checkpoint);
+  const RunDirectory run(config.run_dir());
   COG_ASSIGN_OR_RETURN(const RestoredNewest newest,
                        RestoreNewest(restore, config.run_dir()));
-  if (newest.checkpoint.has_value()) return absl::OkStatus();
+  if (newest.checkpoint.has_value() || FileExists(run.weights_path())) {
+    WarnOfPassedOver(newest, context.rank());
+    return newest.checkpoint.has_value() ? absl::OkStatus()
+                                         : load_weights(run.weights_path());
+  }
   return absl::NotFoundError(absl::StrCat(
-      "run_dir: no trained weights in ", path, " and no whole checkpoint in ",
-      run.checkpoints_dir(),
+      "run_dir: no whole checkpoint in ", run.checkpoints_dir(),
+      " and no trained weights in ", run.weights_path(),
       "; train first with `cogdist train`, or give a path with --checkpoint",
       newest.passed_over.empty() ? "" : ":\n  ",
       absl::StrJoin(newest.passed_over, "\n  ")));

@@ -20,9 +20,9 @@ absl::StatusOr<RunConfig> LoadInferenceConfig(const ParsedCommand& command);
 
 // Fills the parameters with trained weights: from `checkpoint`, which is a
 // safetensors file, a folder of such files or a checkpoint's folder; where it
-// is empty, from the final weights in the configuration's run directory or, as
-// long as there are none, from the newest whole checkpoint there. NotFound if
-// there is neither. Collective over all ranks.
+// is empty, from the newest whole checkpoint in the configuration's run
+// directory, damaged ones being warned of, or else from the final weights
+// there. NotFound if there is neither. Collective over all ranks.
 absl::Status LoadTrainedWeights(const RunConfig& config,
                                 absl::string_view checkpoint,
                                 RankContext& context, ParamStore& params);

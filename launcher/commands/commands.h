@@ -45,8 +45,8 @@ inline constexpr Flag kCheckpointFlag = {
     .value = "PATH",
     .help =
         "A checkpoint's folder, a safetensors file, or a folder of them; by "
-        "default the final weights in the run directory, or as long as there "
-        "are none its newest checkpoint."};
+        "default the newest whole checkpoint in the run directory, or else the "
+        "final weights there."};
 
 }  // namespace cogdist
 

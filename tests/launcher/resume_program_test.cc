@@ -118,6 +118,33 @@ TEST_F(ResumeProgramTest, StartedAgainAndAgainItGetsThere) {
   EXPECT_EQ(Weights("run"), Weights("whole"));
 }
 
+// The final weights of an earlier end are older than the newest checkpoint.
+TEST_F(ResumeProgramTest, EvaluationTakesTheNewestWholeCheckpoint) {
+  const std::string eval = "eval config.pbtxt --data text";
+  const auto of = [&](const std::string& path) {
+    const ProcessResult result = Run(eval + " --checkpoint " + path);
+    Expect(0, result);
+    return result.output;
+  };
+  Expect(0, Run("config.pbtxt --steps 3"));
+  Expect(75, Run("config.pbtxt --set time_limit_seconds=1e-9"));
+  const std::string at_step_3 = of("run/weights/model.safetensors");
+  const std::string at_step_4 = of(Name(4));
+  EXPECT_NE(at_step_3, at_step_4);
+  EXPECT_EQ(Run(eval).output, at_step_4);
+
+  std::filesystem::resize_file(dir_ / (Name(4) + "/shard_00000.safetensors"),
+                               1000);
+  const ProcessResult older = Run(eval);
+  Expect(0, older);
+  EXPECT_THAT(older.output, HasSubstr("a checkpoint was passed over: " +
+                                      Name(4) + "/shard_00000.safetensors"));
+  EXPECT_THAT(older.output, HasSubstr(at_step_3));
+
+  std::filesystem::remove_all(dir_ / "run/checkpoints");
+  EXPECT_EQ(Run(eval).output, at_step_3);
+}
+
 TEST_F(ResumeProgramTest, AnotherConfigurationIsRefused) {
   Expect(0, Run("config.pbtxt --steps 3"));
   const std::string before = ReadBytes(dir_ / "run/config.pbtxt");
