@@ -1,0 +1,87 @@
+// Shadow memory: for every two bytes of shared or device memory, who wrote and
+// read it last. Finds races, uninitialised reads and touched copies in flight,
+// whatever order the schedule happened to choose.
+
+#ifndef COGDIST_TESTS_VGPU_SIMT_SHADOW_H_
+#define COGDIST_TESTS_VGPU_SIMT_SHADOW_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+
+#include "tests/vgpu/simt/clocks.h"
+#include "tests/vgpu/simt/report.h"
+#include "tests/vgpu/simt/source_line.h"
+
+namespace cogdist::simt {
+
+// The smallest element of any kernel. Accesses of single bytes would be taken
+// for accesses of the pair.
+inline constexpr size_t kCellBytes = 2;
+
+struct Cell {
+  static constexpr uint8_t kSeveralWarps = 0xff;
+
+  // Blocks are numbered over all launches, from 1; 0 is the host.
+  uint32_t write_block = 0;
+  Stamp write_stamp = 0;
+  CodeOffset write_code = 0;
+  uint32_t read_block = 0;
+  Stamp read_stamp = 0;  // with kSeveralWarps: the number of barriers before
+  CodeOffset read_code = 0;
+  uint32_t read_lanes = 0;  // of read_warp, since the last write
+  uint16_t writer = 0;
+  uint16_t reader = 0;  // the last one
+  uint8_t read_warp = 0;
+  bool initialised = false;
+  bool in_flight = false;       // cp.async's destination
+  bool read_by_blocks = false;  // by several of one launch
+  bool mixed_stamps = false;    // read_lanes have stamps of their own
+};
+
+// Who accesses.
+struct Actor {
+  int thread;
+  CodeOffset code;
+};
+
+struct Conflict {
+  Fault fault;
+  const char* what;  // "read after write", ...
+  int other_thread = -1;
+  CodeOffset other_code = 0;
+  bool other_block = false;
+};
+
+// The rules, from the view of one block.
+class Shadow {
+ public:
+  // Blocks from `first_block` on belong to the running launch.
+  Shadow(const Clocks& clocks, uint32_t block, uint32_t first_block)
+      : clocks_(clocks), block_(block), first_block_(first_block) {}
+
+  std::optional<Conflict> Read(Cell& cell, const Actor& actor);
+  std::optional<Conflict> Write(Cell& cell, const Actor& actor);
+
+ private:
+  bool SameLaunch(uint32_t block) const { return block >= first_block_; }
+  bool ReadersOrdered(const Cell& cell, int thread) const;
+  std::optional<Conflict> CheckWriter(const Cell& cell, const Actor& actor,
+                                      const char* what) const;
+  std::optional<Conflict> CheckReaders(const Cell& cell,
+                                       const Actor& actor) const;
+  void AddReader(Cell& cell, const Actor& actor);
+  void AddLane(Cell& cell, int lane, Stamp now);
+
+  const Clocks& clocks_;
+  const uint32_t block_;
+  const uint32_t first_block_;
+  // Of cells with mixed_stamps: the stamp of each lane's last read.
+  std::unordered_map<const Cell*, std::array<Stamp, kWarpSize>> lane_stamps_;
+};
+
+}  // namespace cogdist::simt
+
+#endif  // COGDIST_TESTS_VGPU_SIMT_SHADOW_H_

@@ -1,0 +1,76 @@
+#include "tests/vgpu/simt/source_line.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+extern "C" const char __executable_start;  // NOLINT: the linker's
+
+namespace cogdist::simt {
+namespace {
+
+std::string OutputOf(const std::string& command) {
+  FILE* const pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::string output;
+  std::array<char, 4096> buffer;
+  while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) {
+    output.append(buffer.data(), n);
+  }
+  pclose(pipe);
+  return output;
+}
+
+// "/any/where/kernels/cuda/x.cu:3 (discriminator 2)" -> "kernels/cuda/x.cu:3".
+std::string Shortened(absl::string_view line) {
+  line = line.substr(0, line.find(' '));
+  for (absl::string_view folder : {"/kernels/", "/tests/"}) {
+    const size_t at = line.find(folder);
+    if (at != line.npos) return std::string(line.substr(at + 1));
+  }
+  return std::string(line);
+}
+
+// addr2line prints pairs of lines, a function and its place, from the innermost
+// inlined function outwards.
+SourceLine Parse(const std::string& output) {
+  const std::vector<absl::string_view> lines = absl::StrSplit(output, '\n');
+  for (size_t i = 0; i + 1 < lines.size(); i += 2) {
+    if (absl::StrContains(lines[i + 1], "??")) continue;
+    if (absl::StrContains(lines[i + 1], "/vgpu/simt/gpu_backend.h")) continue;
+    return {std::string(lines[i]), Shortened(lines[i + 1])};
+  }
+  return {};
+}
+
+}  // namespace
+
+CodeOffset OffsetOf(const void* code) {
+  return static_cast<CodeOffset>(static_cast<const char*>(code) -
+                                 &__executable_start);
+}
+
+const SourceLine& SourceAt(CodeOffset offset) {
+  static std::mutex mutex;
+  static auto& known = *new std::map<CodeOffset, SourceLine>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto [entry, is_new] = known.try_emplace(offset);
+  if (is_new && offset != 0) {
+    // A return address belongs to the instruction before it.
+    entry->second = Parse(OutputOf(
+        absl::StrFormat("addr2line -i -f -C -e /proc/%d/exe 0x%x 2>/dev/null",
+                        getpid(), offset - 1)));
+  }
+  return entry->second;
+}
+
+}  // namespace cogdist::simt
