@@ -26,6 +26,7 @@
 //                         address of row l % 8 of matrix l / 8
 //   MultiplyAdd(d, a, b0, b1)   mma.sync m16n8k16: bf16 operands, float32 sums
 //   FloatBits, BitsFloat, RoundBf16(x), PackBf16(low, high)
+//   LowestBit(x)          its position; x is not 0
 //   Exp2(x)               2^x to 2 ulp; denormals are zero
 //   SignedMin(x, y)       min(|x|, |y|) with the sign of x y: for x > 0 and any
 //                         y it is at most x, has y's sign, and is 0 where y is

@@ -95,6 +95,7 @@ void Block::AccessCells(Cell* cells, size_t count, bool is_write,
                         const Actor& actor, const std::string* name,
                         size_t offset) {
   for (size_t i = 0; i < count; ++i) {
+    if (!is_write && shadow_.IsRepeatedRead(cells[i], actor.thread)) continue;
     const std::optional<Conflict> conflict =
         is_write ? shadow_.Write(cells[i], actor)
                  : shadow_.Read(cells[i], actor);

@@ -6,6 +6,7 @@ namespace cogdist::simt {
 
 bool Clocks::Ordered(int thread, int warp, uint32_t lanes, Stamp stamp) const {
   if (thread / kWarpSize != warp) return warps_[warp].at_barrier >= stamp;
+  if (warps_[warp].at_full_sync >= stamp) return true;
   for (int lane = 0; lane < kWarpSize; ++lane) {
     if ((lanes >> lane & 1) == 0) continue;
     if (!Ordered(thread, warp * kWarpSize + lane, stamp)) return false;
@@ -18,6 +19,7 @@ void Clocks::SyncWarp(int warp_index, uint32_t lanes) {
   std::array<Stamp, kWarpSize> joined = {};
   if (lanes == ~0u) {
     joined.fill(warp.now);
+    warp.at_full_sync = warp.now;
   } else {
     for (int lane = 0; lane < kWarpSize; ++lane) {
       if ((lanes >> lane & 1) == 0) continue;
@@ -38,6 +40,7 @@ void Clocks::SyncWarp(int warp_index, uint32_t lanes) {
 void Clocks::Barrier() {
   for (Warp& warp : warps_) {
     for (auto& seen : warp.seen) seen.fill(warp.now);
+    warp.at_full_sync = warp.now;
     warp.at_barrier = warp.now++;
   }
   ++barriers_;

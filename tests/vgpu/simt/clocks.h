@@ -48,6 +48,7 @@ class Clocks {
   struct Warp {
     Stamp now = 1;
     Stamp at_barrier = 0;
+    Stamp at_full_sync = 0;  // all lanes know all lanes up to here
     std::array<std::array<Stamp, kWarpSize>, kWarpSize> seen = {};  // [by][of]
   };
   std::vector<Warp> warps_;

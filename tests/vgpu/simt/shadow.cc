@@ -89,7 +89,11 @@ void Shadow::AddReader(Cell& cell, const Actor& actor) {
   }
   cell.reader = actor.thread;
   cell.read_code = actor.code;
-  if (!same_block || ReadersOrdered(cell, actor.thread)) {
+  // Nothing orders reads of one time: the others stay.
+  if (same_block && cell.read_warp == warp && cell.read_stamp == now &&
+      !cell.mixed_stamps) {
+    cell.read_lanes |= 1u << lane;
+  } else if (!same_block || ReadersOrdered(cell, actor.thread)) {
     cell.read_warp = warp;
     cell.read_lanes = 1u << lane;
     cell.read_stamp = now;

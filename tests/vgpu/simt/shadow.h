@@ -63,6 +63,20 @@ class Shadow {
       : clocks_(clocks), block_(block), first_block_(first_block) {}
 
   std::optional<Conflict> Read(Cell& cell, const Actor& actor);
+  // Is this a read that earlier ones have already answered for? Loops read the
+  // same cells again and again. Where several warps have read since the last
+  // barrier, one of them was not the writer's: that barrier is behind the
+  // write, for all threads.
+  bool IsRepeatedRead(const Cell& cell, int thread) const {
+    if (cell.read_block != block_) return false;
+    if (cell.read_warp == Cell::kSeveralWarps) {
+      return cell.read_stamp == clocks_.barriers();
+    }
+    return cell.read_warp == thread / kWarpSize &&
+           (cell.read_lanes >> (thread % kWarpSize) & 1) != 0 &&
+           !cell.mixed_stamps &&
+           cell.read_stamp == clocks_.Now(thread / kWarpSize);
+  }
   std::optional<Conflict> Write(Cell& cell, const Actor& actor);
 
  private:

@@ -1,0 +1,134 @@
+// What the tests of attention kernels share: random cases and their launches.
+
+#ifndef COGDIST_TESTS_KERNELS_CUDA_ATTENTION_TEST_H_
+#define COGDIST_TESTS_KERNELS_CUDA_ATTENTION_TEST_H_
+
+#include <cstring>
+
+#include "kernels/cuda/attention_launch.h"
+#include "tests/kernels/attention_reference.h"
+#include "tests/kernels/cuda/gpu_test.h"
+
+namespace cogdist {
+
+class AttentionGpuTest : public GpuTest {
+ protected:
+  // Tensors of a case on the device.
+  struct Memory {
+    cuda::HeadsView q, k, v, d_o, o, dq, dk, dv;
+    float* lse;
+    float* delta;
+    cuda::AttentionProblem problem;
+  };
+
+  static cuda::HeadsView View(void* data, DType dtype, const Shape& shape) {
+    return {.data = data,
+            .batch_stride = shape.dim(1) * shape.dim(2) * shape.dim(3),
+            .row_stride = shape.dim(2) * shape.dim(3),
+            .head_stride = shape.dim(3),
+            .type = ElementTypeOf(dtype)};
+  }
+  cuda::HeadsView Put(const HostTensor& x, const char* name) {
+    return View(Upload(x, name), x.view().dtype, x.view().shape);
+  }
+  cuda::HeadsView Make(const HostTensor& x, const char* name) {
+    const TensorView& view = x.view();
+    return View(Allocate(view.dtype, view.num_elements(), name), view.dtype,
+                view.shape);
+  }
+  void Fetch(const cuda::HeadsView& from, const HostTensor& to) {
+    const HostTensor copy =
+        Download(to.view().dtype, to.view().shape, from.data);
+    std::memcpy(to.view().data, copy.bytes().data(), copy.bytes().size());
+  }
+
+  Memory Prepare(const AttentionCase& c, const AttentionTensors& x) {
+    Memory m = {.q = Put(x.q, "q"),
+                .k = Put(x.k, "k"),
+                .v = Put(x.v, "v"),
+                .d_o = Put(x.d_o, "d_o"),
+                .o = Make(x.o, "o"),
+                .dq = Make(x.dq, "dq"),
+                .dk = Make(x.dk, "dk"),
+                .dv = Make(x.dv, "dv"),
+                .lse = Allocate<float>(x.lse.view().num_elements(), "lse"),
+                .delta = Allocate<float>(x.lse.view().num_elements(), "delta"),
+                .problem = {.batch = c.batch,
+                            .q_len = c.q_len,
+                            .kv_len = c.kv_len,
+                            .heads = c.heads,
+                            .kv_heads = c.kv_heads,
+                            .head_dim = c.head_dim,
+                            .cog = c.kind == AttentionKind::kCog,
+                            .causal = c.causal,
+                            .query_offset = c.query_offset,
+                            .key_offset = c.key_offset,
+                            .scale = c.scale()}};
+    if (!c.document_start.empty()) {
+      m.problem.document_start = Upload(c.document_start, "document_start");
+    }
+    return m;
+  }
+  static cuda::AttentionForwardLaunch Forward(const Memory& m) {
+    return {.o = m.o,
+            .lse = m.lse,
+            .q = m.q,
+            .k = m.k,
+            .v = m.v,
+            .problem = m.problem};
+  }
+  static cuda::AttentionBackwardLaunch Backward(const Memory& m) {
+    return {.dq = m.dq,
+            .dk = m.dk,
+            .dv = m.dv,
+            .delta = m.delta,
+            .d_o = m.d_o,
+            .o = m.o,
+            .lse = m.lse,
+            .q = m.q,
+            .k = m.k,
+            .v = m.v,
+            .problem = m.problem};
+  }
+  // Results of the forward pass to the host, where they are compared.
+  void FetchForward(const Memory& m, const AttentionTensors& x) {
+    Fetch(m.o, x.o);
+    const HostTensor lse = Download(DType::kFloat32, x.lse.view().shape, m.lse);
+    std::memcpy(x.lse.view().data, lse.bytes().data(), lse.bytes().size());
+  }
+  void FetchBackward(const Memory& m, const AttentionTensors& x) {
+    Fetch(m.dq, x.dq);
+    Fetch(m.dk, x.dk);
+    Fetch(m.dv, x.dv);
+  }
+
+  // Masks and lengths of a case, with or without which its kernel can be
+  // called.
+  static AttentionCase Draw(uint64_t seed,
+                            std::initializer_list<int64_t> lengths,
+                            std::initializer_list<int64_t> head_dims) {
+    CaseDice dice(seed);
+    AttentionCase c;
+    c.batch = dice.OneOf<int64_t>({1, 1, 1, 2});
+    c.q_len = dice.OneOf(lengths);
+    c.kv_len = dice.Flip() ? c.q_len : dice.OneOf(lengths);
+    c.kv_heads = dice.OneOf<int64_t>({1, 1, 2});
+    c.heads = c.kv_heads * dice.Between(1, 2);
+    c.head_dim = dice.OneOf(head_dims);
+    c.kind = dice.OneOf(
+        {AttentionKind::kCog, AttentionKind::kCog, AttentionKind::kSoftmax});
+    c.causal = dice.Flip();
+    // With offsets as context parallelism has them: also rows that see nothing.
+    c.query_offset = dice.OneOf<int64_t>({0, 0, 40});
+    c.key_offset = dice.OneOf<int64_t>({0, 0, 30});
+    if (dice.Between(0, 2) == 0) {
+      c.document_start = RandomDocuments(c.batch, c.q_len,
+                                         static_cast<int32_t>(c.query_offset));
+    }
+    return c;
+  }
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_TESTS_KERNELS_CUDA_ATTENTION_TEST_H_
