@@ -35,6 +35,12 @@ struct AttentionForwardLaunch {
 void LaunchAttentionForwardSimt(GpuStream stream,
                                 const AttentionForwardLaunch& args);
 
+// On tensor cores. REQUIRES: FitsAttentionMma(): bfloat16, head_dim 64 or 128,
+// rows that start at multiples of 16 bytes, a positive scale.
+bool FitsAttentionMma(const AttentionForwardLaunch& args);
+void LaunchAttentionForwardMma(GpuStream stream,
+                               const AttentionForwardLaunch& args);
+
 // Deterministic: dq by one kernel, dk and dv by another.
 struct AttentionBackwardLaunch {
   HeadsView dq, dk, dv;  // overwritten; of q's type or float32
