@@ -53,6 +53,14 @@ struct AttentionBackwardLaunch {
 void LaunchAttentionBackwardSimt(GpuStream stream,
                                  const AttentionBackwardLaunch& args);
 
+// On tensor cores, deterministic too. REQUIRES: FitsAttentionMma() of the
+// forward pass, and d_o aligned likewise.
+void LaunchAttentionBackwardMma(GpuStream stream,
+                                const AttentionBackwardLaunch& args);
+// delta alone: the first part of both.
+void LaunchAttentionDelta(GpuStream stream,
+                          const AttentionBackwardLaunch& args);
+
 // Merges partial results over disjoint key sets into the first.
 struct AttentionMergeLaunch {
   float* o;    // [batch, q_len, heads, head_dim], updated

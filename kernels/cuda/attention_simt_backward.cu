@@ -210,32 +210,39 @@ __global__ void __launch_bounds__(kTileThreads)
 
 }  // namespace
 
+void LaunchAttentionDelta(GpuStream stream,
+                          const AttentionBackwardLaunch& args) {
+  const AttentionProblem& p = args.problem;
+  if (p.q_len == 0) return;
+  DispatchElement(args.q.type, [&]<typename T>(T) {
+    Launch(stream,
+           {.grid = {NumBlocks(p.q_len, kTileThreads / kWarp, 1 << 30),
+                     static_cast<unsigned>(p.batch * p.heads)},
+            .block = kTileThreads},
+           &AttentionDeltaKernel<T>, args);
+  });
+}
+
 void LaunchAttentionBackwardSimt(GpuStream stream,
                                  const AttentionBackwardLaunch& args) {
   const AttentionProblem& p = args.problem;
-  constexpr int64_t kNoLimit = 1 << 30;
-  const auto by_heads = [&p](int64_t blocks, int64_t heads) {
-    return dim3(static_cast<unsigned>(blocks),
+  if (p.batch == 0) return;
+  LaunchAttentionDelta(stream, args);
+  const auto by_heads = [&p](int64_t length, int64_t heads) {
+    return dim3(NumBlocks(length, kTile, 1 << 30),
                 static_cast<unsigned>(p.batch * heads));
   };
   DispatchElement(args.q.type, [&]<typename T>(T) {
-    if (p.q_len > 0) {
-      Launch(stream,
-             {.grid = by_heads(
-                  NumBlocks(p.q_len, kTileThreads / kWarp, kNoLimit), p.heads),
-              .block = kTileThreads},
-             &AttentionDeltaKernel<T>, args);
-    }
     DispatchChunks(p.head_dim, [&]<int kChunks>(Constant<kChunks>) {
       LaunchShape shape = {
           .block = kTileThreads,
           .shared_bytes = BackwardMemory<kChunks>::kFloats * sizeof(float)};
       if (p.q_len > 0) {
-        shape.grid = by_heads(NumBlocks(p.q_len, kTile, kNoLimit), p.heads);
+        shape.grid = by_heads(p.q_len, p.heads);
         Launch(stream, shape, &AttentionQueryGradientKernel<T, kChunks>, args);
       }
       if (p.kv_len > 0) {
-        shape.grid = by_heads(NumBlocks(p.kv_len, kTile, kNoLimit), p.kv_heads);
+        shape.grid = by_heads(p.kv_len, p.kv_heads);
         Launch(stream, shape, &AttentionKeyGradientKernel<T, kChunks>, args);
       }
     });

@@ -29,6 +29,24 @@ TEST_F(AttentionMmaTest, Forward) {
   EXPECT_EQ(emulator_.stats().ldmatrix_conflicts, 0);
 }
 
+// After the forward pass, whose o is rounded to bfloat16.
+TEST_F(AttentionMmaTest, Backward) {
+  for (int seed = 0; seed < kGpuSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Begin(seed);
+    AttentionCase c = Draw(seed, {1, 33, 64, 130, 200}, {64, 64, 64, 128});
+    c.dtype = DType::kBFloat16;
+    AttentionTensors x = TensorsForGradients(c, seed + 1);
+    Memory m = Prepare(c, x);
+    cuda::LaunchAttentionForwardMma(stream(), Forward(m));
+    cuda::LaunchAttentionBackwardMma(stream(), Backward(m));
+    FetchBackward(m, x);
+    ExpectClean();
+    ExpectBackward(c, x);
+  }
+  EXPECT_EQ(emulator_.stats().ldmatrix_conflicts, 0);
+}
+
 TEST_F(AttentionMmaTest, ZeroQueriesGiveZeros) {
   Begin(1);
   const AttentionCase c = {
