@@ -1,7 +1,8 @@
 // Attention in bfloat16 on tensor cores with float32 sums, after
 // FlashAttention-2 (Dao, 2023): four warps own 128 queries, 32 each; keys and
-// values go by in tiles of 64, one buffer each. The values of a tile are copied
-// while its scores are computed, the next keys while its values are used.
+// values go by in tiles of 64 or 32, one buffer each. The values of a tile are
+// copied while its scores are computed, the next keys while its values are
+// used.
 //
 // The signed weight costs one instruction: with w' = 2^-40 w, which the
 // exponent's constant does, a' = SignedMin(w', p) is sign(p) w', and 0 where p
@@ -20,16 +21,20 @@ constexpr int kWarps = kThreads / kWarp;
 constexpr int kRowTiles = 2;  // of 16 queries, a warp
 constexpr int kWarpQueries = 16 * kRowTiles;
 constexpr int kQueries = kWarps * kWarpQueries;
-constexpr int kKeys = 64;
-constexpr int kKeyTiles = kKeys / 8;
 constexpr float kLog2E = 1.4426950408889634f;
 constexpr float kLn2 = 0.6931471805599453f;
+
+// In a tile: as many as registers allow beside the sums.
+template <int kDim>
+constexpr int kKeys = kDim == 64 ? 64 : 32;
+template <int kDim>
+constexpr int kKeyTiles = kKeys<kDim> / 8;
 
 // Shared memory of a block.
 template <int kDim>
 struct Memory {
   static constexpr int kQBytes = kQueries * kDim * 2;
-  static constexpr int kKBytes = kKeys * kDim * 2;
+  static constexpr int kKBytes = kKeys<kDim> * kDim * 2;
   static constexpr int kRangesAt = kQBytes + 2 * kKBytes;
   static constexpr int kBytes =
       kRangesAt + (2 * kQueries + 2 * kWarps) * sizeof(int);
@@ -88,7 +93,7 @@ __device__ __forceinline__ KeyRange BlockKeys(const Memory<kDim>& memory) {
     if (memory.hull_begin[warp] < begin) begin = memory.hull_begin[warp];
     if (memory.hull_end[warp] > end) end = memory.hull_end[warp];
   }
-  return {begin < end ? begin / kKeys * kKeys : 0, end};
+  return {begin < end ? begin / kKeys<kDim> * kKeys<kDim> : 0, end};
 }
 
 // What a warp has summed so far; a thread has four rows.
@@ -99,17 +104,18 @@ struct Sums {
   float sum[kRowTiles][2] = {};
 };
 
-using Scores = float[kRowTiles][kKeyTiles][4];
+template <int kDim>
+using Scores = float[kRowTiles][kKeyTiles<kDim>][4];
 
 template <int kDim>
 __device__ __forceinline__ void ComputeScores(const Memory<kDim>& memory,
-                                              Scores& s) {
+                                              Scores<kDim>& s) {
   using Tile = MmaTile<kDim>;
   const int row0 = threadIdx.x / kWarp * kWarpQueries;
 #pragma unroll
   for (int t = 0; t < kRowTiles; ++t) {
 #pragma unroll
-    for (int n = 0; n < kKeyTiles; ++n) {
+    for (int n = 0; n < kKeyTiles<kDim>; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) s[t][n][i] = 0;
     }
@@ -122,7 +128,7 @@ __device__ __forceinline__ void ComputeScores(const Memory<kDim>& memory,
       Tile::LoadLeft(q[t], memory.q, row0 + 16 * t, step);
     }
 #pragma unroll
-    for (int n = 0; n < kKeyTiles; n += 2) {
+    for (int n = 0; n < kKeyTiles<kDim>; n += 2) {
       uint32_t k[4];
       Tile::LoadRows(k, memory.k, 8 * n, step);
 #pragma unroll
@@ -159,13 +165,12 @@ struct RowMask {
 
 // The scores of one row, half 0 or 1 of a row tile, become signed weights.
 template <int kDim, bool kCog, bool kMasked>
-__device__ __forceinline__ float MaximumOfRow(const Memory<kDim>& memory,
-                                              int64_t key0, int t, int half,
-                                              const float (&s)[kKeyTiles][4],
-                                              float max) {
+__device__ __forceinline__ float MaximumOfRow(
+    const Memory<kDim>& memory, int64_t key0, int t, int half,
+    const float (&s)[kKeyTiles<kDim>][4], float max) {
   [[maybe_unused]] const RowMask mask(memory, t, half, key0);
 #pragma unroll
-  for (int n = 0; n < kKeyTiles; ++n) {
+  for (int n = 0; n < kKeyTiles<kDim>; ++n) {
 #pragma unroll
     for (int i = 2 * half; i < 2 * half + 2; ++i) {
       const float x = Magnitude<kCog>(s[n][i]);
@@ -179,11 +184,12 @@ template <int kDim, bool kCog, bool kMasked>
 __device__ __forceinline__ void WeighRow(const Memory<kDim>& memory,
                                          int64_t key0, int t, int half,
                                          float scale, float max,
-                                         float (&s)[kKeyTiles][4], float& sum) {
+                                         float (&s)[kKeyTiles<kDim>][4],
+                                         float& sum) {
   [[maybe_unused]] const RowMask mask(memory, t, half, key0);
   const float shift = -max * scale - (kCog ? 40 : 0);
 #pragma unroll
-  for (int n = 0; n < kKeyTiles; ++n) {
+  for (int n = 0; n < kKeyTiles<kDim>; ++n) {
 #pragma unroll
     for (int i = 2 * half; i < 2 * half + 2; ++i) {
       const float score = s[n][i];
@@ -201,7 +207,7 @@ __device__ __forceinline__ void WeighRow(const Memory<kDim>& memory,
 // row of the warp has a new maximum.
 template <int kDim, bool kCog, bool kMasked>
 __device__ __forceinline__ void Weigh(const Memory<kDim>& memory, int64_t key0,
-                                      float scale, Scores& s,
+                                      float scale, Scores<kDim>& s,
                                       Sums<kDim>& sums) {
 #pragma unroll
   for (int t = 0; t < kRowTiles; ++t) {
@@ -231,9 +237,10 @@ __device__ __forceinline__ void Weigh(const Memory<kDim>& memory, int64_t key0,
 // registers, the left operand of 16 keys.
 template <int kDim>
 __device__ __forceinline__ void AddValues(const Memory<kDim>& memory,
-                                          const Scores& a, Sums<kDim>& sums) {
+                                          const Scores<kDim>& a,
+                                          Sums<kDim>& sums) {
 #pragma unroll
-  for (int step = 0; step < kKeys / 16; ++step) {
+  for (int step = 0; step < kKeys<kDim> / 16; ++step) {
     uint32_t left[kRowTiles][4];
 #pragma unroll
     for (int t = 0; t < kRowTiles; ++t) {
@@ -341,8 +348,8 @@ __global__ void __launch_bounds__(kThreads)
   const Bf16* const v = rows_of(args.v, place.kv_head);
   const auto copy_tile = [&](uint32_t to, const Bf16* from, int64_t stride,
                              int64_t key0) {
-    Tile::template CopyRows<kKeys, kThreads>(to, from + key0 * stride, stride,
-                                             p.kv_len - key0);
+    Tile::template CopyRows<kKeys<kDim>, kThreads>(to, from + key0 * stride,
+                                                   stride, p.kv_len - key0);
     CommitCopies();
   };
 
@@ -363,18 +370,20 @@ __global__ void __launch_bounds__(kThreads)
     // that differences are numbers.
     sums.max[t][0] = sums.max[t][1] = kCog ? 0 : -1e30f;
   }
-  for (int64_t key0 = keys.begin; key0 < keys.end; key0 += kKeys) {
+  for (int64_t key0 = keys.begin; key0 < keys.end; key0 += kKeys<kDim>) {
     WaitForCopies<0>();
     __syncthreads();  // this tile's keys are there, the last one's values used
     copy_tile(memory.v, v, args.v.row_stride, key0);
-    const bool seen = key0 < mine.hull.end && key0 + kKeys > mine.hull.begin;
-    const bool whole = key0 >= mine.core.begin && key0 + kKeys <= mine.core.end;
-    Scores s;
+    const bool seen =
+        key0 < mine.hull.end && key0 + kKeys<kDim> > mine.hull.begin;
+    const bool whole =
+        key0 >= mine.core.begin && key0 + kKeys<kDim> <= mine.core.end;
+    Scores<kDim> s;
     if (seen) ComputeScores(memory, s);
     WaitForCopies<0>();
     __syncthreads();  // its values are there, its keys used
-    if (key0 + kKeys < keys.end) {
-      copy_tile(memory.k, k, args.k.row_stride, key0 + kKeys);
+    if (key0 + kKeys<kDim> < keys.end) {
+      copy_tile(memory.k, k, args.k.row_stride, key0 + kKeys<kDim>);
     }
     if (!seen) continue;
     if (whole) {

@@ -52,7 +52,7 @@ struct ScoreGradient {
 
 // delta_i = do_i . o_i: a warp a row.
 template <typename T>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, 1)
     AttentionDeltaKernel(AttentionBackwardLaunch args) {
   const AttentionProblem& p = args.problem;
   const int lane = threadIdx.x % kWarp;
@@ -118,7 +118,7 @@ __device__ __forceinline__ void StoreSums(
 }
 
 template <typename T, int kChunks>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, 1)
     AttentionQueryGradientKernel(AttentionBackwardLaunch args) {
   const AttentionProblem& p = args.problem;
   const BackwardMemory<kChunks> memory;
@@ -166,7 +166,7 @@ __device__ __forceinline__ bool TileIsSeen(const KeyRange& query_keys,
 }
 
 template <typename T, int kChunks>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, 1)
     AttentionKeyGradientKernel(AttentionBackwardLaunch args) {
   const AttentionProblem& p = args.problem;
   const BackwardMemory<kChunks> memory;

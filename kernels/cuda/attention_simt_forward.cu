@@ -86,7 +86,7 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
 }
 
 template <typename T, int kChunks>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, 1)
     AttentionForwardKernel(AttentionForwardLaunch args) {
   const AttentionProblem& p = args.problem;
   const ForwardMemory<kChunks> memory;

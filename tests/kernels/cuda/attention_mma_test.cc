@@ -14,7 +14,7 @@ class AttentionMmaTest : public AttentionGpuTest {
   }
 };
 
-// Tiles are 128 queries and 64 keys: up to five tiles of keys.
+// Tiles are 128 queries and 64 or 32 keys: up to five or ten tiles of keys.
 TEST_F(AttentionMmaTest, Forward) {
   for (int seed = 0; seed < kGpuSeeds; ++seed) {
     SCOPED_TRACE(seed);
