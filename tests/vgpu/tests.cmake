@@ -7,4 +7,11 @@ if(NOT COGDIST_SANITIZE)
           rmsnorm)
     cogdist_test(kernels/cuda/${name} LIBS cogdist_emulated_kernels hwy::hwy)
   endforeach()
+  # Attention under all seeds.
+  foreach(name attention_mma attention_simt)
+    add_test(NAME kernels/cuda/${name}_slow
+      COMMAND kernels_cuda_${name}_test)
+    set_tests_properties(kernels/cuda/${name}_slow PROPERTIES
+      LABELS slow TIMEOUT 900 ENVIRONMENT COGDIST_ALL_SEEDS=1)
+  endforeach()
 endif()

@@ -4,6 +4,7 @@
 #ifndef COGDIST_TESTS_KERNELS_CUDA_GPU_TEST_H_
 #define COGDIST_TESTS_KERNELS_CUDA_GPU_TEST_H_
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,14 @@
 
 namespace cogdist {
 
+// Cases of a test, each with a schedule of its own.
 inline constexpr int kGpuSeeds = 200;
+
+// For expensive cases: `usual` many, or all where the environment asks for
+// them, as the tests with the label `slow` do.
+inline int SomeSeeds(int usual) {
+  return std::getenv("COGDIST_ALL_SEEDS") != nullptr ? kGpuSeeds : usual;
+}
 
 // Numbers of one case, the same in every run.
 class CaseDice {
