@@ -2,6 +2,7 @@
 // schedule, and the kernels without one are clean and right.
 
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -221,6 +222,41 @@ TEST(FaultsTest, MistakesWithDeviceMemory) {
            {Mistake::kWriteToConstant, Fault::kUnknownMemory, "write"}}) {
     ExpectFound(expected, RunExchange);
   }
+}
+
+TEST(FaultsTest, BlocksThatNoDeviceCanHave) {
+  const KernelLaunch good = {
+      .kernel = reinterpret_cast<const void*>(&OptionsOf),
+      .invoke = [](const void*) {},
+      .grid = {2},
+      .block = {32}};
+  Emulator emulator;
+  emulator.Enqueue(good);
+  EXPECT_THAT(emulator.reports(), IsEmpty());
+  std::vector<KernelLaunch> bad(5, good);
+  bad[0].block = {1056};
+  bad[1].block = {0};
+  bad[2].grid = {0};
+  bad[3].grid = {1, kMaxGridYZ + 1};
+  bad[4].shared_bytes = kMaxSharedBytes + 1;
+  for (const KernelLaunch& launch : bad) {
+    emulator.Reset({});
+    emulator.Enqueue(launch);
+    ASSERT_THAT(emulator.reports(), SizeIs(1));
+    EXPECT_EQ(emulator.reports()[0].fault, Fault::kBadLaunch);
+  }
+}
+
+// The seeds draw different schedules, and the same seed the same one.
+TEST(FaultsTest, SchedulesFollowFromTheirSeeds) {
+  std::set<std::string> texts;
+  for (const int seed : {1, 2, 3, 4, 5, 1}) {
+    Emulator emulator(OptionsOf(seed));
+    RunExchange(emulator, Mistake::kNoBarrier);
+    ASSERT_THAT(emulator.reports(), SizeIs(1));
+    texts.insert(emulator.reports()[0].ToString());
+  }
+  EXPECT_EQ(texts.size(), 5);
 }
 
 TEST(FaultsTest, OutputThatNobodyWroteIsFoundByTheHost) {
