@@ -14,7 +14,8 @@
 //                         one, trivially copyable parameter of the kernel
 //   SharedArena()         the block's dynamic shared memory, aligned to 128
 //   SharedAddress(p)      of a pointer into it, for the next two groups
-//   Words4, Load16(p), Store16(p, words)    16 aligned bytes at once
+//   Words4, Load16(p), Store16(p, words)    16 aligned bytes at once; stores are
+//                         to device memory
 //   CopyAsync16(to, from[, valid])   cp.async to a shared address; zeros, and
 //                         `from` is not read, where not valid
 //   CommitCopies(), WaitForCopies<groups left>()    per thread: what others

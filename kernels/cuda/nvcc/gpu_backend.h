@@ -30,9 +30,10 @@ __device__ __forceinline__ Words4 Load16(const void* from) {
   const uint4 v = *static_cast<const uint4*>(from);
   return {{v.x, v.y, v.z, v.w}};
 }
+// An intrinsic, because nvcc may split what it knows to be four words.
 __device__ __forceinline__ void Store16(void* to, const Words4& words) {
-  *static_cast<uint4*>(to) =
-      make_uint4(words.word[0], words.word[1], words.word[2], words.word[3]);
+  __stwb(static_cast<uint4*>(to), make_uint4(words.word[0], words.word[1],
+                                             words.word[2], words.word[3]));
 }
 
 __device__ __forceinline__ uint32_t FloatBits(float x) {

@@ -77,7 +77,8 @@ class Block {
   // A load or store, by compiled code or wide: checked, not done.
   void Access(const void* address, size_t bytes, bool is_write,
               CodeOffset code);
-  // The same for one that must start at a multiple of its size.
+  // The same for one that must start at a multiple of its size and, if it is a
+  // store, be to device memory.
   void AccessAligned(const void* address, size_t bytes, bool is_write,
                      CodeOffset code);
   void IssueCopy(const AsyncCopy& copy);

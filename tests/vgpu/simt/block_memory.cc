@@ -53,6 +53,12 @@ void Block::AccessAligned(const void* address, size_t bytes, bool is_write,
                        absl::Hex(reinterpret_cast<uintptr_t>(address))),
           -1, code});
   }
+  if (is_write && InRange(reinterpret_cast<uintptr_t>(address), shared(),
+                          launch_.shared_bytes)) {
+    Fail({Fault::kUnknownMemory,
+          "a wide store, which is to device memory, to shared memory", -1,
+          code});
+  }
   Access(address, bytes, is_write, code);
 }
 

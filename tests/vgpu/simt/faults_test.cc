@@ -216,6 +216,8 @@ TEST(FaultsTest, MistakesWithDeviceMemory) {
            {Mistake::kFreedMemory, Fault::kUseAfterFree, "of 'other'"},
            {Mistake::kHostMemory, Fault::kUnknownMemory, "write of 4"},
            {Mistake::kMisaligned, Fault::kMisaligned, "16 bytes"},
+           {Mistake::kWideStoreToShared, Fault::kUnknownMemory,
+            "shared memory"},
            {Mistake::kBlocksShareOutput, Fault::kRace, "another block"},
            {Mistake::kBlocksReadOutput, Fault::kRace, "another block"},
            {Mistake::kThreadsShareOutput, Fault::kRace, "of other"},

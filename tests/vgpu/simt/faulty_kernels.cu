@@ -87,6 +87,9 @@ __device__ __forceinline__ void TouchGlobal(const ExchangeArgs& args,
   if (kMistake == Mistake::kMisaligned && thread == 3) {
     Store16(args.other + 1, Words4{});
   }
+  if (kMistake == Mistake::kWideStoreToShared && thread == 4) {
+    Store16(SharedArena(), Words4{});
+  }
   if (kMistake == Mistake::kBlocksShareOutput && thread == 0) {
     args.other[0] = value;
   }

@@ -37,6 +37,7 @@ enum class Mistake {
   kFreedMemory,
   kHostMemory,
   kMisaligned,
+  kWideStoreToShared,  // such stores are to device memory
   kBlocksShareOutput,  // two blocks write one number
   kBlocksReadOutput,   // one block reads what another writes
   kThreadsShareOutput,
