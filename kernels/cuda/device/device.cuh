@@ -9,28 +9,33 @@
 // __ballot_sync, rsqrtf, and the C library's float functions.
 //
 // Ours, in namespace cogdist::cuda:
-//   Launch(stream, {.grid, .block, .shared_bytes}, kernel, params)   params:
-//   the
-//                         one, trivially copyable parameter of the kernel
-//   SharedArena()         the block's dynamic shared memory, aligned to 128
-//   SharedAddress(p)      of a pointer into it, for the next two groups
-//   Words4, Load16(p), Store16(p, words)    16 aligned bytes at once; stores are
-//                         to device memory
-//   CopyAsync16(to, from[, valid])   cp.async to a shared address; zeros, and
-//                         `from` is not read, where not valid
-//   CommitCopies(), WaitForCopies<groups left>()    per thread: what others
-//   have
-//                         copied is there after a barrier behind their wait
-//   LoadMatrix4(r, address), LoadMatrix4Transposed(r, address)   ldmatrix .x4
-//   of
-//                         8 x 8 matrices of 16-bit elements; lane l gives the
-//                         address of row l % 8 of matrix l / 8
-//   MultiplyAdd(d, a, b0, b1)   mma.sync m16n8k16: bf16 operands, float32 sums
-//   FloatBits, BitsFloat, RoundBf16(x), PackBf16(low, high)
-//   LowestBit(x)          its position; x is not 0
-//   Exp2(x)               2^x to 2 ulp; denormals are zero
-//   SignedMin(x, y)       min(|x|, |y|) with the sign of x y: for x > 0 and any
-//                         y it is at most x, has y's sign, and is 0 where y is
+//   Launch(stream, {.grid, .block, .shared_bytes}, kernel, params)
+//       params: the one, trivially copyable parameter of the kernel
+//   SharedArena()
+//       the block's dynamic shared memory, aligned to 128
+//   SharedAddress(p)
+//       of a pointer into it, for CopyAsync16 and LoadMatrix4
+//   Words4, Load16(p), Store16(p, words)
+//       16 aligned bytes at once; Store16 is to device memory only
+//   CopyAsync16(to, from[, valid])
+//       cp.async to a shared address; zeros, and `from` is not read, where not
+//       valid
+//   CommitCopies(), WaitForCopies<groups left>()
+//       per thread: what others have copied is there after a barrier behind
+//       their wait
+//   LoadMatrix4(r, address), LoadMatrix4Transposed(r, address)
+//       ldmatrix .x4 of 8 x 8 matrices of 16-bit elements; lane l gives the
+//       address of row l % 8 of matrix l / 8
+//   MultiplyAdd(d, a, b0, b1)
+//       mma.sync m16n8k16: bfloat16 operands, float32 sums
+//   FloatBits(x), BitsFloat(x), RoundBf16(x), PackBf16(low, high)
+//   LowestBit(x)
+//       its position; x is not 0
+//   Exp2(x)
+//       2^x to 2 ulp; denormals are zero
+//   SignedMin(x, y)
+//       min(|x|, |y|) with the sign of x y: for x > 0 and any y it is at most
+//       x, has the sign of y, and is 0 where y is
 //
 // Memory is ordered by __syncthreads and __syncwarp alone: never by a shuffle,
 // a vote, ldmatrix or mma.
