@@ -33,7 +33,8 @@ Checkpointing::Checkpointing(const Args& args)
     : args_(args),
       writer_(WriterOptions(args), *args.context.groups.world),
       newest_step_(args.restored_step),
-      newest_path_(args.restored_path) {}
+      newest_path_(args.restored_path),
+      looked_at_(MonotonicSeconds()) {}
 
 absl::Status Checkpointing::AfterStep(const ParamStore& params,
                                       const CheckpointTrainState& state) {
@@ -49,7 +50,7 @@ absl::Status Checkpointing::AfterStep(const ParamStore& params,
 absl::Status Checkpointing::WriteNow(const ParamStore& params,
                                      const CheckpointTrainState& state) {
   COG_RETURN_IF_ERROR(KeepAborted(Wait()));
-  if (newest_step_ == state.step()) return absl::OkStatus();
+  if (newest_step_ == state.step()) return CheckOwnership();
   Start(params, state);
   return Wait();
 }
@@ -69,6 +70,15 @@ absl::Status Checkpointing::CheckOwnership() {
                  ? cogdist::CheckOwnership(args_.files, args_.config.run_dir(),
                                            args_.attempt)
                  : absl::OkStatus());
+}
+
+bool Checkpointing::SeenTakenOver() {
+  if (args_.context.rank() != 0) return false;
+  const double now = MonotonicSeconds();
+  if (now - looked_at_ < args_.look_every_seconds) return false;
+  looked_at_ = now;
+  return absl::IsAborted(cogdist::CheckOwnership(
+      args_.files, args_.config.run_dir(), args_.attempt));
 }
 
 bool Checkpointing::Due(int64_t step) const {

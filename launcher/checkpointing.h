@@ -41,6 +41,8 @@ class Checkpointing {
     int64_t restored_step = -1;
     std::string restored_path;
     Tell tell;
+    // Between looks at who owns the run.
+    double look_every_seconds = 10;
   };
   explicit Checkpointing(const Args& args);
 
@@ -51,7 +53,7 @@ class Checkpointing {
                          const CheckpointTrainState& state);
 
   // Writes one now, unless the run has one of this step, and waits until it is
-  // durable. The status is that of this checkpoint.
+  // durable. The status is that of this checkpoint, or Aborted.
   absl::Status WriteNow(const ParamStore& params,
                         const CheckpointTrainState& state);
 
@@ -60,6 +62,10 @@ class Checkpointing {
 
   // Aborted if another attempt has taken over by now.
   absl::Status CheckOwnership();
+
+  // Whether rank 0 has seen that, looking now and then; false on other ranks.
+  // Not collective: for a request to stop, which all ranks learn of.
+  bool SeenTakenOver();
 
   // Of the newest checkpoint that is known to be durable; empty: none.
   const std::string& newest_path() const { return newest_path_; }
@@ -76,6 +82,7 @@ class Checkpointing {
   int64_t newest_step_;
   std::string newest_path_;
   double waited_seconds_ = 0;  // of training, for the write under way
+  double looked_at_;           // the owner, a time of MonotonicSeconds()
 };
 
 }  // namespace cogdist

@@ -81,8 +81,10 @@ absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(const RunArgs& args) {
   const auto load = [&](int64_t micro_batch, Batch& batch) {
     return loader_.Load(step, micro_batch, batch);
   };
+  // An attempt without the run stops, and learns why at its last checkpoint.
+  const bool stop = args.stop.requested() || args.checkpointing.SeenTakenOver();
   COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
-                       step_->Run(step, load, args.stop.requested()));
+                       step_->Run(step, load, stop));
   Count(result);
   const std::optional<End> end =
       ReplicasAgree() ? EndAfter(result, args.last_step) : End::kReplicasDiffer;

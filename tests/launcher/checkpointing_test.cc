@@ -219,5 +219,27 @@ TEST_F(CheckpointingTest, AnAttemptThatWasTakenOverEnds) {
   }
 }
 
+// Also where no checkpoint is due, and where the last one was written before.
+TEST_F(CheckpointingTest, RankZeroLooksWhetherTheRunIsStillItsOwn) {
+  OnRanks(layout_, [&](RankContext& context, ParamStore& params) {
+    Communicator& world = *context.groups.world;
+    const auto first = BeginAttempt(files_, "run", world);
+    COG_CHECK_OK(first.status());
+    Checkpointing::Args args = ArgsOf(context, *first, /*restored_step=*/3);
+    Checkpointing seldom(args);
+    args.look_every_seconds = 0;
+    Checkpointing often(args);
+    EXPECT_FALSE(often.SeenTakenOver());
+    EXPECT_EQ(often.WriteNow(params, At(3)), absl::OkStatus());
+    if (context.rank() == 0) {
+      COG_CHECK_OK(TakeOwnership(files_, "run").status());
+    }
+    world.Barrier();
+    EXPECT_EQ(often.SeenTakenOver(), context.rank() == 0);
+    EXPECT_FALSE(seldom.SeenTakenOver());
+    EXPECT_TRUE(absl::IsAborted(often.WriteNow(params, At(3))));
+  });
+}
+
 }  // namespace
 }  // namespace cogdist::testing
