@@ -71,7 +71,7 @@ TEST_P(PlanTest, PlannedBytesAreTheMeasuredPeak) {
     // A step allocates nothing, and the plan said how much there would be.
     const int64_t peak = context.device->memory().peak_bytes;
     EXPECT_EQ(peak, before_step);
-    const double planned = (*step)->plan().memory.total();
+    const double planned = (*step)->plan().memory.device();
     EXPECT_NEAR(peak / planned, 1, 0.05);
   });
 }
