@@ -1,0 +1,118 @@
+// CUDA's runtime interface: errors and devices.
+
+#include "cuda_runtime_api.h"
+#include "tests/vgpu/runtime/call.h"
+
+using cogdist::vgpu::Call;
+using cogdist::vgpu::CurrentDevice;
+
+namespace {
+
+struct ErrorText {
+  cudaError_t error;
+  const char* name;
+  const char* text;
+};
+
+constexpr ErrorText kErrors[] = {
+    {cudaSuccess, "cudaSuccess", "no error"},
+    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
+    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
+    {cudaErrorInvalidMemcpyDirection, "cudaErrorInvalidMemcpyDirection",
+     "the direction of the copy does not fit its memory"},
+    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
+     "the driver is too old"},
+    {cudaErrorNoDevice, "cudaErrorNoDevice", "there is no device"},
+    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "no such device"},
+    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle",
+     "invalid resource handle"},
+    {cudaErrorNotReady, "cudaErrorNotReady", "not done yet"},
+    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress",
+     "an address that the device may not use"},
+    {cudaErrorLaunchFailure, "cudaErrorLaunchFailure",
+     "earlier work has failed"},
+    {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
+     "not allowed during a capture"},
+    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated",
+     "the capture was made invalid by an earlier call"},
+    {cudaErrorStreamCaptureMerge, "cudaErrorStreamCaptureMerge",
+     "two captures would become one"},
+    {cudaErrorStreamCaptureUnmatched, "cudaErrorStreamCaptureUnmatched",
+     "the capture did not begin on this stream"},
+    {cudaErrorStreamCaptureUnjoined, "cudaErrorStreamCaptureUnjoined",
+     "the capture's end does not wait for all of its streams"},
+    {cudaErrorStreamCaptureIsolation, "cudaErrorStreamCaptureIsolation",
+     "a captured wait for an event outside of the capture"},
+    {cudaErrorCapturedEvent, "cudaErrorCapturedEvent",
+     "the event was recorded by a capture"},
+};
+
+const ErrorText& Find(cudaError_t error) {
+  static constexpr ErrorText kUnknown = {cudaErrorUnknown, "cudaErrorUnknown",
+                                         "unknown error"};
+  for (const ErrorText& known : kErrors) {
+    if (known.error == error) return known;
+  }
+  return kUnknown;
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* cudaGetErrorName(cudaError_t error) { return Find(error).name; }
+const char* cudaGetErrorString(cudaError_t error) { return Find(error).text; }
+
+// Kernels' launches are what has no other way to tell; here they have none.
+cudaError_t cudaGetLastError() { return Call("cudaGetLastError").error; }
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  Call call("cudaGetDeviceCount");
+  *count = call.machine.num_devices();
+  if (*count == 0) return cudaErrorNoDevice;
+  return call.error;
+}
+
+cudaError_t cudaSetDevice(int device) {
+  Call call("cudaSetDevice");
+  if (call.failed()) return call.error;
+  if (!call.machine.HasDevice(device)) return cudaErrorInvalidDevice;
+  CurrentDevice() = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  Call call("cudaGetDevice");
+  *device = call.device;
+  return call.error;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr,
+                                   int device) {
+  Call call("cudaDeviceGetAttribute");
+  if (call.failed()) return call.error;
+  if (!call.machine.HasDevice(device)) return cudaErrorInvalidDevice;
+  switch (attr) {
+    case cudaDevAttrMultiProcessorCount:
+      *value = 4;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = 8;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = 0;
+      return cudaSuccess;
+  }
+  return cudaErrorInvalidValue;
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  Call call("cudaDeviceSynchronize");
+  if (!call.AllowedNow()) return call.error;
+  call.machine.FlushStreams();
+  call.machine.Synchronize(call.device);
+  return call.machine.IsBroken(call.device) ? cudaErrorLaunchFailure
+                                            : cudaSuccess;
+}
+
+}  // extern "C"

@@ -1,0 +1,88 @@
+#include "tests/vgpu/runtime/graph.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/vgpu/runtime/stream.h"
+
+namespace cogdist::vgpu {
+
+void Capture::AddLane(Stream* stream) {
+  streams_.push_back(stream);
+  definition_.lanes = streams_.size();
+  clocks_.emplace_back();
+  for (Clock& clock : clocks_) clock.resize(streams_.size());
+  for (Clock& clock : point_clocks_) clock.resize(streams_.size());
+}
+
+int Capture::LaneOf(Stream* stream) {
+  const auto found = std::find(streams_.begin(), streams_.end(), stream);
+  const int lane = found - streams_.begin();
+  if (found == streams_.end()) AddLane(stream);
+  return lane;
+}
+
+void Capture::AddWork(Stream* stream, const char* call, Issue issue) {
+  const int lane = LaneOf(stream);
+  ++clocks_[lane][lane];
+  definition_.nodes.push_back({.kind = GraphNode::Kind::kWork,
+                               .lane = lane,
+                               .call = call,
+                               .issue = std::move(issue)});
+}
+
+int Capture::AddRecord(Stream* stream) {
+  const int lane = LaneOf(stream), point = definition_.points++;
+  point_clocks_.push_back(clocks_[lane]);
+  definition_.nodes.push_back(
+      {.kind = GraphNode::Kind::kRecord, .lane = lane, .point = point});
+  return point;
+}
+
+void Capture::AddWait(Stream* stream, int point) {
+  const int lane = LaneOf(stream);
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    clocks_[lane][i] = std::max(clocks_[lane][i], point_clocks_[point][i]);
+  }
+  definition_.nodes.push_back(
+      {.kind = GraphNode::Kind::kWait, .lane = lane, .point = point});
+}
+
+bool Capture::IsJoined() const {
+  for (size_t lane = 0; lane < streams_.size(); ++lane) {
+    if (clocks_[0][lane] != clocks_[lane][lane]) return false;
+  }
+  return true;
+}
+
+cudaError_t LaunchGraph(CUgraphExec_st& graph, Stream& stream) {
+  const auto lane_stream = [&](int lane) {
+    return lane == 0 ? &stream : graph.side_streams[lane - 1];
+  };
+  if (graph.end != nullptr) stream.PushWait(graph.end);
+  Signal* const start = stream.PushSignal();
+  for (Stream* side : graph.side_streams) side->PushWait(start);
+  std::vector<Signal*> points(graph.definition.points);
+  for (const GraphNode& node : graph.definition.nodes) {
+    Stream& on = *lane_stream(node.lane);
+    switch (node.kind) {
+      case GraphNode::Kind::kRecord:
+        points[node.point] = on.PushSignal();
+        break;
+      case GraphNode::Kind::kWait:
+        on.PushWait(points[node.point]);
+        break;
+      case GraphNode::Kind::kWork: {
+        Work work;
+        const cudaError_t error = node.issue(&work);
+        if (error != cudaSuccess) return error;
+        on.Push(node.call, std::move(work));
+        break;
+      }
+    }
+  }
+  graph.end = stream.PushSignal();
+  return cudaSuccess;
+}
+
+}  // namespace cogdist::vgpu

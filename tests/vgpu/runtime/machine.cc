@@ -1,0 +1,231 @@
+#include "tests/vgpu/runtime/machine.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/check.h"
+#include "tests/vgpu/runtime/clique.h"
+#include "tests/vgpu/runtime/stream.h"
+
+namespace cogdist::vgpu {
+namespace {
+
+std::atomic<Machine*>& TheMachine() {
+  static std::atomic<Machine*> machine{nullptr};
+  return machine;
+}
+
+template <typename T>
+void ReadVariable(const char* name, T* value) {
+  const char* const text = std::getenv(name);
+  if (text == nullptr) return;
+  COG_CHECK(absl::SimpleAtoi(text, value), name, "=", text, " is no number");
+}
+
+Options FromEnvironment() {
+  Options options;
+  ReadVariable("COGDIST_VGPU_DEVICES", &options.devices);
+  ReadVariable("COGDIST_VGPU_MEMORY_BYTES", &options.memory_bytes);
+  ReadVariable("COGDIST_VGPU_SEED", &options.seed);
+  return options;
+}
+
+std::string Describe(const MemoryTable::Finding& finding,
+                     absl::string_view place) {
+  switch (finding.owner) {
+    case MemoryTable::Owner::kFreed:
+      return absl::StrCat("is ", finding.offset, " bytes into a block of ",
+                          finding.block_bytes, " bytes of ", place,
+                          " that was freed");
+    case MemoryTable::Owner::kBeyond:
+      return absl::StrCat("leaves a block of ", finding.block_bytes,
+                          " bytes of ", place, ", of which it starts at byte ",
+                          finding.offset);
+    default:
+      return absl::StrCat("is memory of ", place);
+  }
+}
+
+}  // namespace
+
+int& CurrentDevice() {
+  thread_local int device = 0;
+  return device;
+}
+
+Machine::Machine(const Options& options)
+    : options_(options), pinned_(int64_t{1} << 40) {
+  for (int i = 0; i < options.devices; ++i) {
+    devices_.push_back(std::make_unique<Device>());
+    devices_.back()->memory =
+        std::make_unique<MemoryTable>(options.memory_bytes);
+  }
+  Machine* expected = nullptr;
+  COG_CHECK(TheMachine().compare_exchange_strong(expected, this),
+            "there is a virtual machine already");
+}
+
+Machine::~Machine() {
+  FlushStreams();
+  streams_.clear();
+  retired_.clear();
+  TheMachine().store(nullptr);
+}
+
+Machine& Machine::Current() {
+  if (Machine* machine = TheMachine().load()) return *machine;
+  // Lives until the process ends: nobody knows who uses it last.
+  static Machine& machine = *new Machine(FromEnvironment());
+  return machine;
+}
+
+void Machine::FailCall(absl::string_view call, int nth, int error) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  CallRecord& record = calls_[std::string(call)];
+  record.failures[record.calls + nth] = error;
+}
+
+void Machine::LoseDevice(int device) { devices_[device]->lost = true; }
+bool Machine::IsLost(int device) const { return devices_[device]->lost; }
+
+int64_t Machine::calls(absl::string_view call) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = calls_.find(std::string(call));
+  return found == calls_.end() ? 0 : found->second.calls;
+}
+
+std::vector<std::string> Machine::reports() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return reports_;
+}
+
+int Machine::Enter(absl::string_view call) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  CallRecord& record = calls_[std::string(call)];
+  const auto failure = record.failures.find(++record.calls);
+  return failure == record.failures.end() ? 0 : failure->second;
+}
+
+void Machine::Report(std::string text) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  reports_.push_back(std::move(text));
+}
+
+bool Machine::CheckDevicePointer(absl::string_view call,
+                                 absl::string_view argument, const void* memory,
+                                 int64_t bytes, int device) {
+  bool on_device = false;
+  if (!CheckAnyPointer(call, argument, memory, bytes, device, &on_device)) {
+    return false;
+  }
+  if (!on_device && bytes > 0) {
+    Report(absl::StrFormat("%s: %s = %p is host memory, not device %d's", call,
+                           argument, memory, device));
+    return false;
+  }
+  return true;
+}
+
+bool Machine::CheckAnyPointer(absl::string_view call,
+                              absl::string_view argument, const void* memory,
+                              int64_t bytes, int device, bool* on_device) {
+  using Owner = MemoryTable::Owner;
+  *on_device = false;
+  if (bytes == 0) return true;
+  const auto own = devices_[device]->memory->Find(memory, bytes);
+  *on_device = own.owner == Owner::kBlock;
+  if (*on_device) return true;
+  std::string fault;
+  if (own.owner != Owner::kNobody) {
+    fault = Describe(own, absl::StrCat("device ", device));
+  }
+  const auto pinned = pinned_.Find(memory, bytes);
+  if (pinned.owner == Owner::kFreed || pinned.owner == Owner::kBeyond) {
+    fault = Describe(pinned, "pinned host memory");
+  }
+  for (int other = 0; other < num_devices(); ++other) {
+    if (other == device) continue;
+    const auto found = devices_[other]->memory->Find(memory, bytes);
+    if (found.owner == Owner::kNobody) continue;
+    fault = absl::StrCat(Describe(found, absl::StrCat("device ", other)),
+                         ", on a stream of device ", device);
+  }
+  if (memory == nullptr) fault = "is null";
+  if (fault.empty()) return true;
+  Report(absl::StrFormat("%s: %s = %p, %d bytes, %s", call, argument, memory,
+                         bytes, fault));
+  return false;
+}
+
+Stream* Machine::CreateStream(int device) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  auto stream = std::make_unique<Stream>(*this, device, ++streams_made_);
+  Stream* const made = stream.get();
+  streams_[static_cast<CUstream_st*>(made)] = std::move(stream);
+  return made;
+}
+
+void Machine::DestroyStream(Stream* stream) {
+  stream->Flush();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = streams_.find(static_cast<CUstream_st*>(stream));
+  // Its work goes on, as on a device.
+  retired_.push_back(std::move(found->second));
+  streams_.erase(found);
+}
+
+Stream* Machine::FindStream(absl::string_view call, void* handle) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = streams_.find(handle);
+    if (found != streams_.end()) return found->second.get();
+  }
+  Report(handle == nullptr
+             ? absl::StrCat(call,
+                            " on the null stream, which orders itself "
+                            "with all others and is never meant")
+             : absl::StrCat(call, " on a stream that was destroyed"));
+  return nullptr;
+}
+
+void Machine::FlushStreams() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (auto& [handle, stream] : streams_) stream->Flush();
+}
+
+void Machine::Synchronize(int device) {
+  std::vector<Signal*> ends;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& [handle, stream] : streams_) {
+      if (stream->device() == device) ends.push_back(stream->PushSignal());
+      stream->Flush();
+    }
+  }
+  for (Signal* const end : ends) end->Wait();
+}
+
+int Machine::NextCliqueNumber() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return ++cliques_named_;
+}
+
+Clique* Machine::FindClique(int number, int size) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_ptr<Clique>& clique = cliques_[number];
+  if (clique == nullptr) clique = std::make_unique<Clique>(*this, number, size);
+  return clique->size() == size ? clique.get() : nullptr;
+}
+
+void Machine::SetBroken(int device) {
+  devices_[device]->broken.store(true, std::memory_order_relaxed);
+}
+
+bool Machine::IsBroken(int device) const {
+  return devices_[device]->broken.load(std::memory_order_relaxed);
+}
+
+}  // namespace cogdist::vgpu

@@ -1,0 +1,145 @@
+// A machine with virtual GPUs, and what a test may do to it.
+//
+//   vgpu::Machine machine({.devices = 2, .memory_bytes = 64 << 20});
+//   machine.FailCall("cudaMalloc", 3, cudaErrorMemoryAllocation);
+//   ... code that uses CUDA, cuBLASLt and NCCL ...
+//   EXPECT_THAT(machine.reports(), IsEmpty());
+//
+// The vendors' interfaces are C and know one machine a process, so there is one
+// at a time. Without any, the first call makes one as the environment says
+// (COGDIST_VGPU_DEVICES, COGDIST_VGPU_MEMORY_BYTES, COGDIST_VGPU_SEED), so that
+// a whole program can run on virtual GPUs.
+
+#ifndef COGDIST_TESTS_VGPU_RUNTIME_MACHINE_H_
+#define COGDIST_TESTS_VGPU_RUNTIME_MACHINE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "tests/vgpu/runtime/memory_table.h"
+
+namespace cogdist::vgpu {
+
+class Clique;
+class Stream;
+
+struct Options {
+  int devices = 1;
+  int64_t memory_bytes = int64_t{1} << 30;  // of each device
+  // Not 0: streams pause for random times before what they do, drawn anew for
+  // every seed, so that another order of independent work comes up.
+  uint64_t seed = 0;
+  int max_pause_us = 200;
+  // Streams begin only when the host waits for one or asks about an event: host
+  // code that reads a result without waiting for it never finds it.
+  bool lazy = false;
+  // Microseconds before each operation of a kind, by the name of its call.
+  std::map<std::string, int> delay_us;
+  // After this a rank that waits for others gives up and reports.
+  double collective_timeout_seconds = 10;
+};
+
+class Machine {
+ public:
+  explicit Machine(const Options& options);
+  // Waits for all streams.
+  ~Machine();
+  Machine(const Machine&) = delete;
+
+  // --- for tests ---
+
+  // From now on the `nth` (from 1) call of `call` does nothing but return
+  // `error`, a number of the call's own error type.
+  void FailCall(absl::string_view call, int nth, int error);
+  // The device takes part in no collective any more, as if its process had
+  // died, without a word to the others.
+  void LoseDevice(int device);
+  // How often `call` was called.
+  int64_t calls(absl::string_view call) const;
+  // Every misuse and failed collective, in the order found.
+  std::vector<std::string> reports() const;
+  MemoryTable& memory(int device) { return *devices_[device]->memory; }
+  MemoryTable& pinned() { return pinned_; }
+  const Options& options() const { return options_; }
+
+  // --- for the interfaces' implementations ---
+
+  static Machine& Current();
+  int num_devices() const { return devices_.size(); }
+  bool HasDevice(int device) const {
+    return device >= 0 && device < num_devices();
+  }
+  bool IsLost(int device) const;
+
+  // Counts a call; the error that a test wants it to return, or 0.
+  int Enter(absl::string_view call);
+  void Report(std::string text);
+
+  // Says why `memory` is not the device's own, in a report; true if it is.
+  bool CheckDevicePointer(absl::string_view call, absl::string_view argument,
+                          const void* memory, int64_t bytes, int device);
+  // Likewise for memory that may also be the host's.
+  bool CheckAnyPointer(absl::string_view call, absl::string_view argument,
+                       const void* memory, int64_t bytes, int device,
+                       bool* on_device);
+
+  Stream* CreateStream(int device);
+  void DestroyStream(Stream* stream);
+  // Null, after a report, for what is no live stream.
+  Stream* FindStream(absl::string_view call, void* handle);
+  // Lets everything enqueued begin.
+  void FlushStreams();
+  // Waits for all work of a device.
+  void Synchronize(int device);
+
+  int NextCliqueNumber();
+  // The clique of a number; the first who asks makes it. Null if it has another
+  // size. Cliques live as long as the machine.
+  Clique* FindClique(int number, int size);
+
+  // Work that failed after its call: all later calls on the device fail.
+  void SetBroken(int device);
+  bool IsBroken(int device) const;
+
+  // Captures under way on a device.
+  std::atomic<int>& captures(int device) { return devices_[device]->captures; }
+
+ private:
+  struct Device {
+    std::unique_ptr<MemoryTable> memory;
+    std::atomic<bool> lost{false};
+    std::atomic<bool> broken{false};
+    std::atomic<int> captures{0};
+  };
+  struct CallRecord {
+    int64_t calls = 0;
+    std::map<int64_t, int> failures;  // by number of the call
+  };
+
+  const Options options_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  MemoryTable pinned_;
+  mutable std::mutex mutex_;  // of the following; only the host's threads, and
+                              // streams with something to report, take it
+  std::map<std::string, CallRecord, std::less<>> calls_;
+  std::vector<std::string> reports_;
+  std::map<void*, std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<Stream>> retired_;
+  uint64_t streams_made_ = 0;
+  int cliques_named_ = 0;
+  std::map<int, std::unique_ptr<Clique>> cliques_;
+};
+
+// The device that this thread's calls mean.
+int& CurrentDevice();
+
+}  // namespace cogdist::vgpu
+
+#endif  // COGDIST_TESTS_VGPU_RUNTIME_MACHINE_H_

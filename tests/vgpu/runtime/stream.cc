@@ -1,0 +1,102 @@
+#include "tests/vgpu/runtime/stream.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "tests/vgpu/runtime/machine.h"
+
+namespace cogdist::vgpu {
+
+Stream::Stream(Machine& machine, int device, uint64_t number)
+    : machine_(machine),
+      device_(device),
+      tail_(new Node),
+      head_(tail_),
+      random_(machine.options().seed * 1000003 + number),
+      thread_([this] { Run(); }) {}
+
+Stream::~Stream() {
+  Append(nullptr, nullptr);
+  Flush();
+  thread_.join();
+  delete head_;
+}
+
+cudaError_t Stream::Submit(const char* call, const Issue& issue) {
+  if (capture_ != nullptr) {
+    capture_->AddWork(this, call, issue);
+    return cudaSuccess;
+  }
+  Work work;
+  const cudaError_t error = issue(&work);
+  if (error == cudaSuccess) Push(call, std::move(work));
+  return error;
+}
+
+void Stream::Push(const char* call, Work work) {
+  Append(call, std::move(work));
+  if (!machine_.options().lazy) Flush();
+}
+
+Signal* Stream::PushSignal() {
+  Signal* signal = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(append_mutex_);
+    signal = &signals_.emplace_back();
+  }
+  Push("cudaEventRecord", [signal] { signal->Set(); });
+  return signal;
+}
+
+void Stream::PushWait(Signal* signal) {
+  Push("cudaStreamWaitEvent", [signal] { signal->Wait(); });
+}
+
+void Stream::Append(const char* call, Work work) {
+  Node* const node = new Node;
+  node->call = call;
+  node->work = std::move(work);
+  const std::lock_guard<std::mutex> lock(append_mutex_);
+  tail_->next.store(node, std::memory_order_release);
+  tail_ = node;
+  ++appended_;
+}
+
+void Stream::Flush() {
+  const std::lock_guard<std::mutex> lock(append_mutex_);
+  released_.store(appended_, std::memory_order_release);
+  FutexWakeAll(released_);
+}
+
+void Stream::Synchronize() {
+  Signal* const end = PushSignal();
+  machine_.FlushStreams();
+  end->Wait();
+}
+
+void Stream::Run() {
+  for (uint32_t done = 0;; ++done) {
+    while (released_.load(std::memory_order_acquire) == done) {
+      FutexWait(released_, done);
+    }
+    Node* const node = head_->next.load(std::memory_order_acquire);
+    delete head_;
+    head_ = node;
+    if (node->call == nullptr) return;
+    Pause(node->call);
+    node->work();
+    node->work = nullptr;
+  }
+}
+
+void Stream::Pause(const char* call) {
+  const Options& options = machine_.options();
+  const auto delay = options.delay_us.find(call);
+  if (delay != options.delay_us.end()) usleep(delay->second);
+  if (options.seed == 0) return;
+  // Most work starts at once, so that pauses open gaps between streams.
+  if (random_() % 4 == 0) usleep(random_() % options.max_pause_us);
+}
+
+}  // namespace cogdist::vgpu

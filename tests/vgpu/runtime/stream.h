@@ -1,0 +1,83 @@
+// A stream: a thread that does what it is given, in order. It is ordered after
+// the host's thread that gave the work, and with nothing else but through
+// signals, so that ThreadSanitizer sees exactly the order that CUDA promises.
+
+#ifndef COGDIST_TESTS_VGPU_RUNTIME_STREAM_H_
+#define COGDIST_TESTS_VGPU_RUNTIME_STREAM_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "cuda_runtime_api.h"
+#include "tests/vgpu/runtime/graph.h"
+#include "tests/vgpu/runtime/signal.h"
+#include "tests/vgpu/runtime/stream_handle.h"
+
+namespace cogdist::vgpu {
+
+class Machine;
+
+class Stream : public CUstream_st {
+ public:
+  Stream(Machine& machine, int device, uint64_t number);
+  // Does all that is enqueued first.
+  ~Stream() override;
+
+  int device() const { return device_; }
+  Machine& machine() const { return machine_; }
+
+  // `call`, made by the host: its work joins the capture that is under way, or
+  // is issued and enqueued.
+  cudaError_t Submit(const char* call, const Issue& issue);
+
+  // Enqueues at once, whatever is captured.
+  void Push(const char* call, Work work);
+  // Set when all work so far is done. Lives as long as the machine: counting
+  // its users would order them, one more order that CUDA does not promise.
+  Signal* PushSignal();
+  void PushWait(Signal* signal);
+  // Lets what is enqueued begin, where that waits for the host (Options::lazy).
+  void Flush();
+  // Blocks the host until all work so far is done.
+  void Synchronize();
+
+  // The capture that this stream takes part in; may be null. The host's.
+  std::shared_ptr<Capture>& capture() { return capture_; }
+
+ private:
+  struct Node {
+    const char* call = nullptr;  // null: the end
+    Work work;
+    std::atomic<Node*> next{nullptr};
+  };
+
+  void Append(const char* call, Work work);
+  void Run();
+  void Pause(const char* call);
+
+  Machine& machine_;
+  const int device_;
+  std::shared_ptr<Capture> capture_;
+
+  // The list is the host's at its tail and the thread's at its head, without a
+  // lock between them.
+  std::mutex append_mutex_;
+  Node* tail_;
+  uint32_t appended_ = 0;
+  std::deque<Signal> signals_;
+  std::atomic<uint32_t> released_{0};  // how many nodes may be done
+  Node* head_;
+  std::mt19937_64 random_;
+  std::thread thread_;
+};
+
+}  // namespace cogdist::vgpu
+
+#endif  // COGDIST_TESTS_VGPU_RUNTIME_STREAM_H_
