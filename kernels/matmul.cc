@@ -34,7 +34,8 @@ void CheckArgs(const MatMulArgs& args) {
 
 void MatMul(Stream& stream, const MatMulArgs& args) {
   CheckArgs(args);
-  Route(stream, args, cpu::MatMul, cpu::MatMulWorkspaceBytes);
+  Route(stream, args, cpu::MatMul, cpu::MatMulWorkspaceBytes,
+        &KernelTable::matmul);
 }
 
 }  // namespace cogdist

@@ -4,7 +4,9 @@
 #ifndef COGDIST_KERNELS_ROUTE_H_
 #define COGDIST_KERNELS_ROUTE_H_
 
+#include "kernels/kernel_table.h"
 #include "runtime/cpu/cpu_stream.h"
+#include "runtime/gpu_stream.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
@@ -38,6 +40,19 @@ void Route(Stream& stream, const Args& args,
     stream.Workspace(workspace(stream, args));
   }
   Route(stream, args, cpu);
+}
+
+// For operations that a GPU's backend has, as `gpu` of its table.
+template <typename Args>
+void Route(Stream& stream, const Args& args,
+           void (*cpu)(CpuStream&, const Args&),
+           int64_t (*workspace)(Stream&, const Args&),
+           void (*KernelTable::*gpu)(Stream&, const Args&)) {
+  if (stream.device_type() == DeviceType::kCuda) {
+    (AsGpuStream(stream).kernels().*gpu)(stream, args);
+  } else {
+    Route(stream, args, cpu, workspace);
+  }
 }
 
 }  // namespace cogdist

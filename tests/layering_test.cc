@@ -48,8 +48,8 @@ struct VendorRule {
 const std::vector<VendorRule>& VendorRules() {
   static const auto& rules = *new std::vector<VendorRule>{
       {"mpi.h", {"parallel/mpi_", "parallel/bootstrap"}, ".cc"},
-      {"nccl", {"parallel/nccl_"}, ""},
-      {"cuda", {"runtime/cuda/", "kernels/cuda/", "parallel/nccl_"}, ""},
+      {"nccl", {"parallel/cuda/"}, ""},
+      {"cuda", {"runtime/cuda/", "kernels/cuda/", "parallel/cuda/"}, ""},
       {"cublas", {"kernels/cuda/"}, ""},
       {"dnnl", {"kernels/cpu/"}, ""},
       {"oneapi/", {"kernels/cpu/"}, ""},

@@ -106,7 +106,7 @@ std::string Problem(const Product& product, const ProductData& data,
   if (!problem.empty()) return problem;
   if (algo == nullptr) return "no algorithm";
   Algorithm algorithm;
-  std::memcpy(&algorithm, algo, sizeof(algorithm));
+  std::memcpy(static_cast<void*>(&algorithm), algo, sizeof(algorithm));
   if (algorithm.fingerprint != product.Fingerprint()) {
     return "the algorithm was made for another product";
   }

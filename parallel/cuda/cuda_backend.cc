@@ -1,0 +1,33 @@
+// The CUDA module's entry.
+
+#include <utility>
+
+#include "kernels/cuda/matmul.h"
+#include "kernels/kernel_table.h"
+#include "parallel/cuda/nccl_communicator.h"
+#include "parallel/gpu_backend.h"
+#include "runtime/cuda/cuda_device.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+constexpr KernelTable kKernels = {.matmul = cuda::MatMul};
+
+absl::StatusOr<std::unique_ptr<Device>> CreateDevice(int index) {
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<CudaDevice> device,
+                       CudaDevice::Create(index, kKernels));
+  return std::unique_ptr<Device>(std::move(device));
+}
+
+constexpr GpuBackend kBackend = {
+    .count_devices = CudaDevice::Count,
+    .create_device = CreateDevice,
+    .create_communicator = NcclCommunicator::Create};
+
+}  // namespace
+}  // namespace cogdist
+
+extern "C" const cogdist::GpuBackend* CogdistGpuBackend() {
+  return &cogdist::kBackend;
+}

@@ -1,0 +1,216 @@
+#include "parallel/cuda/nccl_communicator.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "parallel/partition.h"
+#include "runtime/check.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+namespace {
+
+ncclDataType_t TypeOf(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return ncclFloat32;
+    case DType::kBFloat16:
+      return ncclBfloat16;
+    case DType::kFloat64:
+      return ncclFloat64;
+    case DType::kInt32:
+      return ncclInt32;
+    case DType::kInt64:
+      return ncclInt64;
+    case DType::kUInt16:
+      break;
+  }
+  COG_CHECK(false, "NCCL has no ", Name(dtype));
+}
+
+char* At(const TensorView& x, int64_t element) {
+  return static_cast<char*>(x.data) + element * SizeOf(x.dtype);
+}
+
+// All parts have one size, as NCCL's own all-gather and reduce-scatter want it.
+bool AreEqualParts(absl::Span<const int64_t> borders) {
+  for (size_t i = 2; i < borders.size(); ++i) {
+    if (borders[i] - borders[i - 1] != borders[1] - borders[0]) return false;
+  }
+  return true;
+}
+
+std::string Explain(ncclResult_t result, const char* call, ncclComm_t comm) {
+  return absl::StrCat(call, " failed: ", ncclGetErrorString(result), " (",
+                      ncclGetLastError(comm), ")");
+}
+
+absl::StatusOr<ncclUniqueId> AgreeOnId(Communicator& host) {
+  ncclUniqueId id = {};
+  ncclResult_t result = ncclSuccess;
+  if (host.rank() == 0) result = ncclGetUniqueId(&id);
+  // An empty text says that rank 0 has none, so that nobody waits for it.
+  const std::string text = host.BroadcastString(
+      result == ncclSuccess ? absl::string_view(id.internal, sizeof(id))
+                            : absl::string_view(),
+      0);
+  if (text.size() != sizeof(id)) {
+    return absl::UnavailableError(absl::StrCat(
+        "rank 0 of the group cannot open NCCL's door: ",
+        host.rank() == 0 ? Explain(result, "ncclGetUniqueId", nullptr)
+                         : "see its log"));
+  }
+  std::memcpy(&id, text.data(), sizeof(id));
+  return id;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::Create(
+    std::unique_ptr<Communicator> host, Device& device) {
+  COG_CHECK(device.type() == DeviceType::kCuda);
+  if (host->size() == 1) return host;
+  COG_ASSIGN_OR_RETURN(const ncclUniqueId id, AgreeOnId(*host));
+  ncclComm_t comm = nullptr;
+  const ncclResult_t result =
+      ncclCommInitRank(&comm, host->size(), id, host->rank());
+  if (result != ncclSuccess) {
+    return absl::UnavailableError(
+        absl::StrCat(Explain(result, "ncclCommInitRank", nullptr), " for rank ",
+                     host->rank(), " of ", host->size(),
+                     "; NCCL wants a GPU for every rank, and NCCL_DEBUG=INFO "
+                     "makes it say more"));
+  }
+  return std::unique_ptr<Communicator>(
+      new NcclCommunicator(std::move(host), device, comm));
+}
+
+NcclCommunicator::~NcclCommunicator() {
+  const ncclResult_t result = ncclCommDestroy(comm_);
+  COG_CHECK(result == ncclSuccess, Explain(result, "ncclCommDestroy", nullptr));
+}
+
+absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::DoSplit(
+    absl::Span<const int> members, absl::string_view name) {
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> host,
+                       host_->Split(members, name));
+  return Create(std::move(host), device_);
+}
+
+Traffic NcclCommunicator::traffic() const {
+  return {.data_bytes = data_bytes_,
+          .control_bytes = host_->traffic().control_bytes};
+}
+
+void NcclCommunicator::Check(ncclResult_t result, const char* call) {
+  COG_CHECK(result == ncclSuccess, Explain(result, call, comm_));
+  ncclResult_t background = ncclSuccess;
+  ncclCommGetAsyncError(comm_, &background);
+  COG_CHECK(background == ncclSuccess || background == ncclInProgress,
+            Explain(background, call, comm_));
+}
+
+void NcclCommunicator::CheckOrder(SumOrder order) const {
+  COG_CHECK(order == SumOrder::kRing || size() == 2,
+            "NCCL cannot sum pairwise over ", size(), " ranks");
+}
+
+int64_t NcclCommunicator::RingBytes(const TensorView& x,
+                                    absl::Span<const int64_t> borders) const {
+  const int64_t others =
+      borders.back() - borders.front() - PartOf(borders, rank()).count;
+  return others * SizeOf(x.dtype);
+}
+
+void NcclCommunicator::DoAllReduce(Stream& stream, const TensorView& x,
+                                   Reduction op, SumOrder order) {
+  if (x.num_elements() == 0) return;
+  CheckOrder(order);
+  data_bytes_ += 2 * RingBytes(x, EvenBorders(x.num_elements(), size()));
+  Check(ncclAllReduce(x.data, x.data, x.num_elements(), TypeOf(x.dtype),
+                      op == Reduction::kSum ? ncclSum : ncclMax, comm_,
+                      AsCudaStream(stream).handle()),
+        "ncclAllReduce");
+}
+
+void NcclCommunicator::DoReduceScatter(Stream& stream, const TensorView& x,
+                                       absl::Span<const int64_t> borders,
+                                       SumOrder order) {
+  if (borders.front() == borders.back()) return;
+  CheckOrder(order);
+  data_bytes_ += RingBytes(x, borders);
+  const cudaStream_t on = AsCudaStream(stream).handle();
+  const ncclDataType_t type = TypeOf(x.dtype);
+  if (AreEqualParts(borders)) {
+    Check(ncclReduceScatter(At(x, borders.front()), At(x, borders[rank()]),
+                            borders[1] - borders[0], type, ncclSum, comm_, on),
+          "ncclReduceScatter");
+    return;
+  }
+  Check(ncclGroupStart(), "ncclGroupStart");
+  for (int owner = 0; owner < size(); ++owner) {
+    const ElementRange part = PartOf(borders, owner);
+    if (part.count == 0) continue;
+    char* const data = At(x, part.begin);
+    Check(ncclReduce(data, data, part.count, type, ncclSum, owner, comm_, on),
+          "ncclReduce");
+  }
+  Check(ncclGroupEnd(), "ncclGroupEnd");
+}
+
+void NcclCommunicator::DoAllGather(Stream& stream, const TensorView& x,
+                                   absl::Span<const int64_t> borders) {
+  if (borders.front() == borders.back()) return;
+  data_bytes_ += RingBytes(x, borders);
+  const cudaStream_t on = AsCudaStream(stream).handle();
+  const int64_t size_of = SizeOf(x.dtype);
+  // As bytes: types that NCCL does not know are gathered like any other.
+  if (AreEqualParts(borders)) {
+    Check(ncclAllGather(At(x, borders[rank()]), At(x, borders.front()),
+                        (borders[1] - borders[0]) * size_of, ncclUint8, comm_,
+                        on),
+          "ncclAllGather");
+    return;
+  }
+  Check(ncclGroupStart(), "ncclGroupStart");
+  for (int owner = 0; owner < size(); ++owner) {
+    const ElementRange part = PartOf(borders, owner);
+    if (part.count == 0) continue;
+    char* const data = At(x, part.begin);
+    Check(ncclBroadcast(data, data, part.count * size_of, ncclUint8, owner,
+                        comm_, on),
+          "ncclBroadcast");
+  }
+  Check(ncclGroupEnd(), "ncclGroupEnd");
+}
+
+void NcclCommunicator::DoBroadcast(Stream& stream, const TensorView& x,
+                                   int root) {
+  if (x.num_elements() == 0) return;
+  // Along the ring from the root, whose predecessor passes nothing on.
+  if ((rank() + 1) % size() != root) data_bytes_ += x.bytes();
+  Check(ncclBroadcast(x.data, x.data, x.bytes(), ncclUint8, root, comm_,
+                      AsCudaStream(stream).handle()),
+        "ncclBroadcast");
+}
+
+void NcclCommunicator::DoSendRecv(Stream& stream, const Transfer& send,
+                                  const Transfer& recv) {
+  const cudaStream_t on = AsCudaStream(stream).handle();
+  Check(ncclGroupStart(), "ncclGroupStart");
+  if (send.x.bytes() > 0) {
+    data_bytes_ += send.x.bytes();
+    Check(
+        ncclSend(send.x.data, send.x.bytes(), ncclUint8, send.peer, comm_, on),
+        "ncclSend");
+  }
+  if (recv.x.bytes() > 0) {
+    Check(
+        ncclRecv(recv.x.data, recv.x.bytes(), ncclUint8, recv.peer, comm_, on),
+        "ncclRecv");
+  }
+  Check(ncclGroupEnd(), "ncclGroupEnd");
+}
+
+}  // namespace cogdist

@@ -1,0 +1,72 @@
+// Collectives on GPUs' memory through NCCL. Small host-side values go on over
+// the communicator of the hosts, which also introduces the ranks to each other.
+
+#ifndef COGDIST_PARALLEL_CUDA_NCCL_COMMUNICATOR_H_
+#define COGDIST_PARALLEL_CUDA_NCCL_COMMUNICATOR_H_
+
+#include <nccl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "parallel/communicator.h"
+#include "runtime/cuda/cuda_stream.h"
+
+namespace cogdist {
+
+// Sums are taken in NCCL's order, which depends on the machine's wiring but not
+// on the run. Pairwise sums are there for two ranks only, where any order is
+// pairwise. A maximum may leave a NaN out.
+class NcclCommunicator : public Communicator {
+ public:
+  // Collective over the ranks of `host`, each with a GPU of its own; a group of
+  // one needs no NCCL and stays what it is. The device outlives it.
+  static absl::StatusOr<std::unique_ptr<Communicator>> Create(
+      std::unique_ptr<Communicator> host, Device& device);
+  ~NcclCommunicator() override;
+
+  int rank() const override { return host_->rank(); }
+  int size() const override { return host_->size(); }
+  // Tensors count as a ring sends them, whatever way NCCL takes.
+  Traffic traffic() const override;
+  std::vector<std::string> AllGatherStrings(absl::string_view mine) override {
+    return host_->AllGatherStrings(mine);
+  }
+
+ private:
+  NcclCommunicator(std::unique_ptr<Communicator> host, Device& device,
+                   ncclComm_t comm)
+      : host_(std::move(host)), device_(device), comm_(comm) {}
+
+  absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
+      absl::Span<const int> members, absl::string_view name) override;
+  void DoAllReduce(Stream& stream, const TensorView& x, Reduction op,
+                   SumOrder order) override;
+  void DoReduceScatter(Stream& stream, const TensorView& x,
+                       absl::Span<const int64_t> borders,
+                       SumOrder order) override;
+  void DoAllGather(Stream& stream, const TensorView& x,
+                   absl::Span<const int64_t> borders) override;
+  void DoBroadcast(Stream& stream, const TensorView& x, int root) override;
+  void DoSendRecv(Stream& stream, const Transfer& send,
+                  const Transfer& recv) override;
+
+  // Ends the rank, with NCCL's own words, unless `result` is success and
+  // nothing has failed in the background.
+  void Check(ncclResult_t result, const char* call);
+  void CheckOrder(SumOrder order) const;
+  // Bytes that this rank sends when all get all parts from their owners, or
+  // every owner the others' contributions to its part.
+  int64_t RingBytes(const TensorView& x,
+                    absl::Span<const int64_t> borders) const;
+
+  std::unique_ptr<Communicator> host_;
+  Device& device_;
+  ncclComm_t comm_;
+  int64_t data_bytes_ = 0;
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_PARALLEL_CUDA_NCCL_COMMUNICATOR_H_

@@ -1,0 +1,74 @@
+#include "runtime/cuda/cuda_device.h"
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/check.h"
+#include "runtime/cuda/cuda_status.h"
+#include "runtime/cuda/cuda_stream.h"
+#include "runtime/status_macros.h"
+
+namespace cogdist {
+
+absl::StatusOr<int> CudaDevice::Count() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver) {
+    return 0;
+  }
+  COG_RETURN_IF_ERROR(CudaStatus(error, "cudaGetDeviceCount"));
+  return count;
+}
+
+absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(
+    int index, const KernelTable& kernels) {
+  COG_ASSIGN_OR_RETURN(const int count, Count());
+  if (index < 0 || index >= count) {
+    return absl::UnavailableError(absl::StrCat(
+        "there is no GPU ", index, ": this process can use ", count,
+        "; see nvidia-smi and CUDA_VISIBLE_DEVICES, or set device: CPU"));
+  }
+  COG_RETURN_IF_ERROR(CudaStatus(cudaSetDevice(index), "cudaSetDevice"));
+  return std::unique_ptr<CudaDevice>(new CudaDevice(index, kernels));
+}
+
+CudaDevice::~CudaDevice() {
+  // What is left is a leak of ours; CUDA would keep it until the process ends.
+  COG_CHECK_EQ(memory_.current_bytes, 0);
+}
+
+absl::StatusOr<void*> CudaDevice::Allocate(int64_t bytes) {
+  COG_CHECK_GE(bytes, 0);
+  COG_CHECK_CUDA(cudaSetDevice(index_));
+  void* memory = nullptr;
+  // CUDA has no empty blocks, and tensors without elements have an address.
+  const cudaError_t error = cudaMalloc(&memory, std::max<int64_t>(bytes, 1));
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // or the next kernel would be blamed for it
+    size_t free = 0, total = 0;
+    COG_CHECK_CUDA(cudaMemGetInfo(&free, &total));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "cannot allocate ", bytes, " bytes of GPU ", index_,
+        "'s memory: ", free, " of ", total, " bytes are free, and ",
+        memory_.current_bytes, " bytes are in use by this rank"));
+  }
+  COG_RETURN_IF_ERROR(CudaStatus(error, "cudaMalloc"));
+  memory_.current_bytes += bytes;
+  memory_.peak_bytes = std::max(memory_.peak_bytes, memory_.current_bytes);
+  return memory;
+}
+
+void CudaDevice::Free(void* memory, int64_t bytes) {
+  if (memory == nullptr) return;
+  COG_CHECK_CUDA(cudaSetDevice(index_));
+  COG_CHECK_CUDA(cudaFree(memory));
+  memory_.current_bytes -= bytes;
+}
+
+std::unique_ptr<Stream> CudaDevice::CreateStream() {
+  return std::make_unique<CudaStream>(*this);
+}
+
+}  // namespace cogdist

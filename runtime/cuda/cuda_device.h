@@ -1,0 +1,52 @@
+// One GPU and its memory.
+
+#ifndef COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_
+#define COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "runtime/cuda/cuda_event_pool.h"
+#include "runtime/device.h"
+
+namespace cogdist {
+
+struct KernelTable;
+
+class CudaDevice : public Device {
+ public:
+  // GPUs that this process can use; 0 where there is no driver.
+  static absl::StatusOr<int> Count();
+  // The GPU `index`, whose streams hand out `kernels`. The thread that calls
+  // this is the one that uses the device.
+  static absl::StatusOr<std::unique_ptr<CudaDevice>> Create(
+      int index, const KernelTable& kernels);
+
+  ~CudaDevice() override;
+
+  DeviceType type() const override { return DeviceType::kCuda; }
+  // Straight from CUDA: everything that a step needs is allocated before the
+  // first one, in few large blocks.
+  absl::StatusOr<void*> Allocate(int64_t bytes) override;
+  void Free(void* memory, int64_t bytes) override;
+  MemoryStats memory() const override { return memory_; }
+  std::unique_ptr<Stream> CreateStream() override;
+
+  int index() const { return index_; }
+  const KernelTable& kernels() const { return kernels_; }
+  // Shared with events, which may outlive the device.
+  const std::shared_ptr<CudaEventPool>& events() const { return events_; }
+
+ private:
+  CudaDevice(int index, const KernelTable& kernels)
+      : index_(index), kernels_(kernels) {}
+
+  const int index_;
+  const KernelTable& kernels_;
+  std::shared_ptr<CudaEventPool> events_ = std::make_shared<CudaEventPool>();
+  MemoryStats memory_;
+};
+
+}  // namespace cogdist
+
+#endif  // COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_

@@ -1,0 +1,48 @@
+// A CUDA stream.
+
+#ifndef COGDIST_RUNTIME_CUDA_CUDA_STREAM_H_
+#define COGDIST_RUNTIME_CUDA_CUDA_STREAM_H_
+
+#include <cuda_runtime_api.h>
+
+#include "runtime/cuda/cuda_device.h"
+#include "runtime/gpu_stream.h"
+
+namespace cogdist {
+
+class CudaStream : public GpuStream {
+ public:
+  explicit CudaStream(CudaDevice& device);
+  ~CudaStream() override;  // waits for its work
+
+  CudaDevice& device() const override { return device_; }
+  const KernelTable& kernels() const override { return device_.kernels(); }
+
+  void Copy(void* to, const void* from, int64_t bytes) override;
+  void FillZero(void* memory, int64_t bytes) override;
+  Event Record() override;
+  // `event` is one of the same device's.
+  void Wait(const Event& event) override;
+  void Synchronize() override;
+  void* Workspace(int64_t bytes) override;
+  int64_t workspace_bytes() const override { return workspace_bytes_; }
+
+  cudaStream_t handle() const { return stream_; }
+
+ private:
+  class Point;
+
+  CudaDevice& device_;
+  cudaStream_t stream_ = nullptr;
+  void* workspace_ = nullptr;
+  int64_t workspace_bytes_ = 0;
+};
+
+// The CUDA stream behind a stream. REQUIRES: device_type() == kCuda.
+inline CudaStream& AsCudaStream(Stream& stream) {
+  return static_cast<CudaStream&>(AsGpuStream(stream));
+}
+
+}  // namespace cogdist
+
+#endif  // COGDIST_RUNTIME_CUDA_CUDA_STREAM_H_
