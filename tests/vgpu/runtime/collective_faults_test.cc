@@ -1,0 +1,195 @@
+// Collectives that cannot go on: every rank is told why, and nobody hangs.
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "nccl.h"
+#include "tests/vgpu/runtime/machine.h"
+
+namespace cogdist::vgpu {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+struct Rank {
+  int rank = 0;
+  ncclComm_t comm = nullptr;
+  cudaStream_t stream = nullptr;
+  float* x = nullptr;  // 64 elements
+
+  cudaError_t Finish() const { return cudaStreamSynchronize(stream); }
+  ncclResult_t AllReduce(int count, ncclRedOp_t op = ncclSum) const {
+    return ncclAllReduce(x, x, count, ncclFloat32, op, comm, stream);
+  }
+};
+
+// `body` as every rank of one clique, each on a device of its own.
+void RunClique(int size, const std::function<void(Rank&)>& body) {
+  ncclUniqueId id;
+  ASSERT_EQ(ncclGetUniqueId(&id), ncclSuccess);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      cudaSetDevice(rank);
+      Rank self{.rank = rank};
+      ASSERT_EQ(ncclCommInitRank(&self.comm, size, id, rank), ncclSuccess);
+      cudaStreamCreateWithFlags(&self.stream, cudaStreamNonBlocking);
+      void* memory = nullptr;
+      ASSERT_EQ(cudaMalloc(&memory, 64 * sizeof(float)), cudaSuccess);
+      self.x = static_cast<float*>(memory);
+      cudaMemsetAsync(self.x, 0, 64 * sizeof(float), self.stream);
+      body(self);
+      ncclCommDestroy(self.comm);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(CollectiveFaultsTest, DisagreementOnCount) {
+  Machine machine({.devices = 3});
+  RunClique(3, [](Rank& self) {
+    EXPECT_EQ(self.AllReduce(self.rank == 1 ? 7 : 8), ncclSuccess);
+    EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+    ncclResult_t error = ncclSuccess;
+    ncclCommGetAsyncError(self.comm, &error);
+    EXPECT_EQ(error, ncclRemoteError);
+    EXPECT_THAT(ncclGetLastError(self.comm), HasSubstr("disagree"));
+    EXPECT_EQ(self.AllReduce(8), ncclRemoteError);
+  });
+  EXPECT_THAT(
+      machine.reports(),
+      ElementsAre(AllOf(HasSubstr("rank 0: AllReduce of 8 float32, sum"),
+                        HasSubstr("rank 1: AllReduce of 7 float32, sum"),
+                        HasSubstr("rank 2: AllReduce of 8 float32, sum"))));
+}
+
+TEST(CollectiveFaultsTest, DisagreementOnEverythingElse) {
+  const std::vector<std::function<void(Rank&)>> second_ranks = {
+      [](Rank& self) { self.AllReduce(4, ncclMax); },
+      [](Rank& self) {
+        ncclAllReduce(self.x, self.x, 4, ncclBfloat16, ncclSum, self.comm,
+                      self.stream);
+      },
+      [](Rank& self) {
+        ncclBroadcast(self.x, self.x, 4, ncclFloat32, 0, self.comm,
+                      self.stream);
+      },
+  };
+  for (const auto& second : second_ranks) {
+    Machine machine({.devices = 2});
+    RunClique(2, [&](Rank& self) {
+      self.rank == 0 ? (void)self.AllReduce(4) : second(self);
+      EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+    });
+    EXPECT_THAT(machine.reports(), ElementsAre(HasSubstr("disagree")));
+  }
+}
+
+TEST(CollectiveFaultsTest, DisagreementOnRoot) {
+  Machine machine({.devices = 2});
+  RunClique(2, [&](Rank& self) {
+    ncclBroadcast(self.x, self.x, 4, ncclFloat32, self.rank, self.comm,
+                  self.stream);
+    EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+  });
+  EXPECT_THAT(machine.reports(), ElementsAre(AllOf(HasSubstr("from rank 0"),
+                                                   HasSubstr("from rank 1"))));
+}
+
+TEST(CollectiveFaultsTest, ARankThatNeverCalls) {
+  Machine machine({.devices = 3, .collective_timeout_seconds = 0.2});
+  RunClique(3, [](Rank& self) {
+    EXPECT_EQ(self.AllReduce(5), ncclSuccess);
+    if (self.rank == 2) return;
+    EXPECT_EQ(self.AllReduce(6), ncclSuccess);
+    EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+  });
+  EXPECT_THAT(machine.reports(),
+              ElementsAre(AllOf(
+                  HasSubstr("waited too long"),
+                  HasSubstr("rank 0: AllReduce of 6 float32, sum"),
+                  HasSubstr("rank 1: AllReduce of 6 float32, sum"),
+                  HasSubstr("rank 2: nothing pending, after AllReduce of 5"))));
+}
+
+TEST(CollectiveFaultsTest, ARankThatDisappears) {
+  Machine machine({.devices = 2, .collective_timeout_seconds = 0.2});
+  RunClique(2, [&](Rank& self) {
+    if (self.rank == 1) machine.LoseDevice(1);
+    EXPECT_EQ(self.AllReduce(5), ncclSuccess);
+    if (self.rank == 0) EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+  });
+  EXPECT_THAT(machine.reports(),
+              ElementsAre(HasSubstr("rank 1: nothing pending, after no call")));
+}
+
+TEST(CollectiveFaultsTest, AMessageThatNobodyTakes) {
+  Machine machine({.devices = 2, .collective_timeout_seconds = 0.2});
+  RunClique(2, [](Rank& self) {
+    if (self.rank == 1) return;
+    ncclSend(self.x, 3, ncclFloat32, 1, self.comm, self.stream);
+    EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+  });
+  EXPECT_THAT(machine.reports(),
+              ElementsAre(HasSubstr("rank 0: Send of 3 float32 to rank 1")));
+}
+
+TEST(CollectiveFaultsTest, TwoRanksThatSendFirst) {
+  Machine machine({.devices = 2, .collective_timeout_seconds = 0.2});
+  RunClique(2, [](Rank& self) {
+    const int peer = 1 - self.rank;
+    ncclSend(self.x, 3, ncclFloat32, peer, self.comm, self.stream);
+    ncclRecv(self.x + 8, 3, ncclFloat32, peer, self.comm, self.stream);
+    EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+  });
+  EXPECT_EQ(machine.reports().size(), 1u);
+}
+
+TEST(CollectiveFaultsTest, AnAbsentRankAtTheStart) {
+  Machine machine({.devices = 2, .collective_timeout_seconds = 0.2});
+  ncclUniqueId id;
+  ASSERT_EQ(ncclGetUniqueId(&id), ncclSuccess);
+  ncclComm_t comm = nullptr;
+  EXPECT_EQ(ncclCommInitRank(&comm, 2, id, 1), ncclInvalidUsage);
+  EXPECT_THAT(machine.reports(),
+              ElementsAre(HasSubstr("rank 0: has not joined")));
+}
+
+TEST(CollectiveFaultsTest, BuffersOfTheHostAndOverlaps) {
+  Machine machine({.devices = 2});
+  RunClique(2, [](Rank& self) {
+    float host[4] = {};
+    EXPECT_EQ(ncclAllReduce(host, self.x, 4, ncclFloat32, ncclSum, self.comm,
+                            self.stream),
+              ncclInvalidArgument);
+    EXPECT_EQ(ncclAllReduce(self.x, self.x + 2, 4, ncclFloat32, ncclSum,
+                            self.comm, self.stream),
+              ncclInvalidArgument);
+    EXPECT_EQ(self.Finish(), cudaSuccess);
+  });
+  EXPECT_EQ(machine.reports().size(), 4u);
+}
+
+TEST(CollectiveFaultsTest, GroupsAreOneOperation) {
+  Machine machine({.devices = 2, .seed = 3});
+  RunClique(2, [](Rank& self) {
+    const int peer = 1 - self.rank;
+    for (int i = 0; i < 20; ++i) {
+      ncclGroupStart();
+      ncclSend(self.x, 3, ncclFloat32, peer, self.comm, self.stream);
+      ncclRecv(self.x + 8, 3, ncclFloat32, peer, self.comm, self.stream);
+      EXPECT_EQ(ncclGroupEnd(), ncclSuccess);
+    }
+    EXPECT_EQ(self.Finish(), cudaSuccess);
+  });
+  EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace cogdist::vgpu
