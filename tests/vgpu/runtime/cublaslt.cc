@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -339,6 +340,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc,
       return cudaErrorIllegalAddress;
     }
     *work = [=] {
+      const std::lock_guard lock(stream->machine().baton());
       // Whoever shares the workspace with something alive shall notice.
       if (workspace.bytes > 0)
         std::memset(workspace.data, 0xff, workspace.bytes);

@@ -1,6 +1,7 @@
 // CUDA's runtime interface: memory.
 
 #include <cstring>
+#include <mutex>
 
 #include "absl/strings/str_format.h"
 #include "cuda_runtime_api.h"
@@ -102,6 +103,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes,
       return cudaErrorInvalidMemcpyDirection;
     }
     *work = [=] {
+      const std::lock_guard lock(stream->machine().baton());
       if (bytes > 0) std::memmove(to, from, bytes);
     };
     return cudaSuccess;
@@ -119,6 +121,7 @@ cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes,
       return cudaErrorIllegalAddress;
     }
     *work = [=] {
+      const std::lock_guard lock(stream->machine().baton());
       if (bytes > 0) std::memset(memory, value, bytes);
     };
     return cudaSuccess;

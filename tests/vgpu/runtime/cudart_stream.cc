@@ -1,6 +1,7 @@
 // CUDA's runtime interface: streams and events.
 
 #include <memory>
+#include <mutex>
 
 #include "cuda_runtime_api.h"
 #include "tests/vgpu/runtime/call.h"
@@ -99,7 +100,10 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function,
   Stream* const stream = call.Find(handle);
   if (stream == nullptr) return call.error;
   return stream->Submit("cudaLaunchHostFunc", [=](Work* work) {
-    *work = [=] { function(data); };
+    *work = [=] {
+      const std::lock_guard lock(stream->machine().baton());
+      function(data);
+    };
     return cudaSuccess;
   });
 }

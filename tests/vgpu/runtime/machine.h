@@ -24,6 +24,7 @@
 
 #include "absl/strings/string_view.h"
 #include "tests/vgpu/runtime/memory_table.h"
+#include "tests/vgpu/runtime/signal.h"
 
 namespace cogdist::vgpu {
 
@@ -99,6 +100,9 @@ class Machine {
   // Waits for all work of a device.
   void Synchronize(int device);
 
+  // Held by whoever works on memory, but not by who waits.
+  Baton& baton() { return baton_; }
+
   int NextCliqueNumber();
   // The clique of a number; the first who asks makes it. Null if it has another
   // size. Cliques live as long as the machine.
@@ -126,6 +130,7 @@ class Machine {
   const Options options_;
   std::vector<std::unique_ptr<Device>> devices_;
   MemoryTable pinned_;
+  Baton baton_;
   mutable std::mutex mutex_;  // of the following; only the host's threads, and
                               // streams with something to report, take it
   std::map<std::string, CallRecord, std::less<>> calls_;

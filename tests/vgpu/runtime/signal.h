@@ -39,6 +39,25 @@ class Signal {
   std::atomic<uint32_t> state_{0};
 };
 
+// Lets one stream at a time touch memory, without ordering them:
+// ThreadSanitizer looks at an access's past, and may miss two that happen in
+// the same instant.
+class Baton {
+ public:
+  void lock() {
+    while (taken_.exchange(1, std::memory_order_relaxed) != 0) {
+      FutexWait(taken_, 1);
+    }
+  }
+  void unlock() {
+    taken_.store(0, std::memory_order_relaxed);
+    FutexWakeAll(taken_);
+  }
+
+ private:
+  std::atomic<uint32_t> taken_{0};
+};
+
 }  // namespace cogdist::vgpu
 
 #endif  // COGDIST_TESTS_VGPU_RUNTIME_SIGNAL_H_

@@ -1,0 +1,424 @@
+// The production CUDA backend, unchanged, on virtual GPUs: device and streams,
+// products, graphs, collectives, and what their errors say.
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cuda_runtime_api.h"
+#include "gmock/gmock.h"
+#include "kernels/matmul.h"
+#include "parallel/gpu_backend.h"
+#include "parallel/host_communicator.h"
+#include "parallel/partition.h"
+#include "parallel/thread_transport.h"
+#include "runtime/buffer.h"
+#include "runtime/cpu/cpu_device.h"
+#include "runtime/cuda/cuda_graph.h"
+#include "runtime/cuda/pinned_buffer.h"
+#include "tests/vgpu/runtime/machine.h"
+
+namespace cogdist {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using vgpu::Machine;
+
+std::unique_ptr<Device> MakeDevice(int index = 0) {
+  auto device = CogdistGpuBackend()->create_device(index);
+  COG_CHECK_OK(device.status());
+  return *std::move(device);
+}
+
+// A tensor on a device, from and to floats on the host.
+class GpuTensor {
+ public:
+  GpuTensor(Device& device, DType dtype, int64_t count) {
+    auto buffer = Buffer::Allocate(device, count * SizeOf(dtype));
+    COG_CHECK_OK(buffer.status());
+    buffer_ = *std::move(buffer);
+    view_ = TensorView(buffer_.data(), dtype, {count});
+  }
+  const TensorView& view() const { return view_; }
+
+  void Set(Stream& stream, const std::vector<float>& values) {
+    const std::vector<BFloat16> narrow(values.begin(), values.end());
+    const void* const from = view_.dtype == DType::kFloat32
+                                 ? static_cast<const void*>(values.data())
+                                 : narrow.data();
+    stream.Copy(view_.data, from, view_.bytes());
+    stream.Synchronize();
+  }
+  std::vector<float> Get(Stream& stream) const {
+    std::vector<float> values(view_.num_elements());
+    std::vector<BFloat16> narrow(values.size());
+    void* const to = view_.dtype == DType::kFloat32
+                         ? static_cast<void*>(values.data())
+                         : narrow.data();
+    stream.Copy(to, view_.data, view_.bytes());
+    stream.Synchronize();
+    if (view_.dtype == DType::kFloat32) return values;
+    return std::vector<float>(narrow.begin(), narrow.end());
+  }
+
+ private:
+  Buffer buffer_;
+  TensorView view_;
+};
+
+TEST(CudaDeviceTest, PeakBytesAreTheDevicesOwn) {
+  Machine machine({});
+  const std::unique_ptr<Device> device = MakeDevice();
+  {
+    auto a = Buffer::Allocate(*device, 1000);
+    auto b = Buffer::Allocate(*device, 24);
+    ASSERT_TRUE(a.ok() && b.ok());
+  }
+  EXPECT_EQ(device->memory().peak_bytes, 1024);
+  EXPECT_EQ(machine.memory(0).peak_bytes(), 1024);
+  EXPECT_EQ(machine.memory(0).current_bytes(), 0);
+}
+
+TEST(CudaDeviceTest, OutOfMemoryNamesTheSizes) {
+  Machine machine({.memory_bytes = 1000});
+  const std::unique_ptr<Device> device = MakeDevice();
+  const auto buffer = Buffer::Allocate(*device, 1001);
+  EXPECT_EQ(buffer.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(buffer.status().message(),
+              HasSubstr("cannot allocate 1001 bytes of GPU 0's memory: 1000 of "
+                        "1000 bytes are free"));
+}
+
+TEST(CudaDeviceTest, NoSuchDevice) {
+  Machine machine({.devices = 2});
+  EXPECT_THAT(CogdistGpuBackend()->create_device(2).status().message(),
+              HasSubstr("there is no GPU 2: this process can use 2"));
+  EXPECT_EQ(*CogdistGpuBackend()->count_devices(), 2);
+}
+
+TEST(CudaDeviceTest, AMachineWithoutDevices) {
+  Machine machine({.devices = 0});
+  EXPECT_EQ(*CogdistGpuBackend()->count_devices(), 0);
+}
+
+TEST(CudaStreamTest, EventsOrderStreamsAndAreUsedAgain) {
+  Machine machine({.seed = 5});
+  const std::unique_ptr<Device> device = MakeDevice();
+  {
+    const auto first = device->CreateStream(), second = device->CreateStream();
+    GpuTensor x(*device, DType::kFloat32, 3), y(*device, DType::kFloat32, 3);
+    auto pinned = PinnedBuffer::Allocate(12);
+    ASSERT_TRUE(pinned.ok());
+    float* const host = static_cast<float*>(pinned->data());
+    for (int i = 0; i < 50; ++i) {
+      std::fill_n(host, 3, i);
+      first->Copy(x.view().data, host, 12);
+      second->Wait(first->Record());
+      Copy(*second, y.view(), x.view());
+      first->Wait(second->Record());
+      first->Synchronize();
+      ASSERT_EQ(y.Get(*second)[2], i);
+    }
+  }
+  EXPECT_EQ(machine.calls("cudaEventCreateWithFlags"), 1);
+  EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
+TEST(CudaStreamDeathTest, AFailedCallNamesItselfRankAndStep) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        Machine machine({});
+        const std::unique_ptr<Device> device = MakeDevice();
+        const auto stream = device->CreateStream();
+        CurrentRankTag() = {.rank = 3, .step = 41};
+        machine.FailCall("cudaStreamSynchronize", 1, cudaErrorLaunchFailure);
+        stream->Synchronize();
+      },
+      "rank 3, step 41.*cudaStreamSynchronize.*cudaErrorLaunchFailure");
+}
+
+// c (m x n, in rows of row_c) against float64.
+struct ProductCase {
+  int64_t m, n, k;
+  bool transpose_a, transpose_b, accumulate;
+  DType input, output;
+};
+
+std::vector<float> RandomValues(std::mt19937& random, int64_t count) {
+  std::vector<float> values(count);
+  std::uniform_int_distribution<int> integers(-8, 8);  // exact in bfloat16
+  for (float& value : values) value = integers(random) / 4.0F;
+  return values;
+}
+
+void CheckProduct(Stream& stream, const ProductCase& p, std::mt19937& random) {
+  // Rows are slices of wider ones.
+  const auto rows_of = [&](int64_t rows, int64_t cols, bool transposed) {
+    return transposed ? std::pair(cols, rows) : std::pair(rows, cols);
+  };
+  const auto [a_rows, a_cols] = rows_of(p.m, p.k, p.transpose_a);
+  const auto [b_rows, b_cols] = rows_of(p.k, p.n, p.transpose_b);
+  const int64_t gap = random() % 3;
+  const auto make = [&](int64_t rows, int64_t cols, DType dtype) {
+    return GpuTensor(stream.device(), dtype, rows * (cols + gap));
+  };
+  GpuTensor a = make(a_rows, a_cols, p.input),
+            b = make(b_rows, b_cols, p.input), c = make(p.m, p.n, p.output);
+  const auto fill = [&](GpuTensor& x) {
+    std::vector<float> values = RandomValues(random, x.view().num_elements());
+    x.Set(stream, values);
+    return values;
+  };
+  const std::vector<float> av = fill(a), bv = fill(b), cv = fill(c);
+  const auto matrix = [&](const GpuTensor& x, int64_t rows, int64_t cols) {
+    return x.view().Reshape({rows, cols + gap}).Slice(1, 0, cols);
+  };
+  MatMul(stream, {.c = matrix(c, p.m, p.n),
+                  .a = matrix(a, a_rows, a_cols),
+                  .b = matrix(b, b_rows, b_cols),
+                  .transpose_a = p.transpose_a,
+                  .transpose_b = p.transpose_b,
+                  .accumulate = p.accumulate});
+  const std::vector<float> result = c.Get(stream);
+  const double tolerance = p.output == DType::kBFloat16 ? 0.01 : 1e-5;
+  for (int64_t i = 0; i < p.m; ++i) {
+    for (int64_t j = 0; j < p.n + gap; ++j) {
+      const int64_t at = i * (p.n + gap) + j;
+      double sum = p.accumulate || j >= p.n ? cv[at] : 0;
+      for (int64_t l = 0; l < p.k && j < p.n; ++l) {
+        const float x = p.transpose_a ? av[l * (a_cols + gap) + i]
+                                      : av[i * (a_cols + gap) + l];
+        const float y = p.transpose_b ? bv[j * (b_cols + gap) + l]
+                                      : bv[l * (b_cols + gap) + j];
+        sum += static_cast<double>(x) * y;
+      }
+      ASSERT_NEAR(result[at], sum, tolerance * (1 + std::abs(sum)))
+          << p.m << " x " << p.k << " x " << p.n << " at " << i << ", " << j;
+    }
+  }
+}
+
+TEST(CudaMatMulTest, RandomShapesEqualFloat64) {
+  Machine machine({.seed = 9, .max_pause_us = 20});
+  const std::unique_ptr<Device> device = MakeDevice();
+  const auto stream = device->CreateStream();
+  std::mt19937 random(17);
+  constexpr DType kTypes[][2] = {{DType::kFloat32, DType::kFloat32},
+                                 {DType::kBFloat16, DType::kFloat32},
+                                 {DType::kBFloat16, DType::kBFloat16}};
+  for (int i = 0; i < 200; ++i) {
+    const auto size = [&] { return i % 7 == 0 ? 1 : 1 + random() % 40; };
+    const ProductCase each = {.m = static_cast<int64_t>(size()),
+                              .n = static_cast<int64_t>(size()),
+                              .k = static_cast<int64_t>(size()),
+                              .transpose_a = random() % 2 == 0,
+                              .transpose_b = random() % 2 == 0,
+                              .accumulate = random() % 2 == 0,
+                              .input = kTypes[i % 3][0],
+                              .output = kTypes[i % 3][1]};
+    CheckProduct(*stream, each, random);
+  }
+  EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
+TEST(CudaMatMulTest, ShapesAreLookedUpOnce) {
+  Machine machine({});
+  const std::unique_ptr<Device> device = MakeDevice();
+  const auto stream = device->CreateStream();
+  GpuTensor x(*device, DType::kFloat32, 64), y(*device, DType::kFloat32, 64);
+  const auto product = [&] {
+    const TensorView matrix = x.view().Reshape({8, 8});
+    MatMul(*stream, {.c = y.view().Reshape({8, 8}), .a = matrix, .b = matrix});
+  };
+  product();
+  const int64_t allocations = machine.calls("cudaMalloc");
+  for (int i = 0; i < 10; ++i) product();
+  EXPECT_EQ(machine.calls("cublasLtMatmulAlgoGetHeuristic"), 1);
+  EXPECT_EQ(machine.calls("cudaMalloc"), allocations);
+  EXPECT_EQ(machine.calls("cublasLtMatmul"), 11);
+}
+
+TEST(CudaGraphTest, ReplaysAProduct) {
+  Machine machine({.seed = 2});
+  const std::unique_ptr<Device> device = MakeDevice();
+  const auto stream = device->CreateStream();
+  GpuTensor x(*device, DType::kFloat32, 1), y(*device, DType::kFloat32, 1);
+  const auto body = [&] {
+    const TensorView a = x.view().Reshape({1, 1});
+    MatMul(*stream,
+           {.c = y.view().Reshape({1, 1}), .a = a, .b = a, .accumulate = true});
+  };
+  x.Set(*stream, {3});
+  y.Set(*stream, {0});
+  body();  // takes its workspace
+  auto graph = CudaGraph::Capture(AsCudaStream(*stream), body);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(y.Get(*stream)[0], 9);
+  x.Set(*stream, {2});
+  graph->Launch(AsCudaStream(*stream));
+  graph->Launch(AsCudaStream(*stream));
+  EXPECT_EQ(y.Get(*stream)[0], 17);
+  EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
+struct GpuRank {
+  int rank = 0;
+  Device& device;
+  Communicator& world;
+  Stream& stream;
+};
+
+void RunGpuRanks(int size, const std::function<void(GpuRank&)>& body) {
+  ThreadHub hub(size);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      CurrentRankTag().rank = rank;
+      CpuDevice host_device;
+      const std::unique_ptr<Device> device = MakeDevice(rank);
+      auto world = CogdistGpuBackend()->create_communicator(
+          std::make_unique<HostCommunicator>(hub.Connect(rank), host_device),
+          *device);
+      COG_CHECK_OK(world.status());
+      const auto stream = device->CreateStream();
+      GpuRank self = {rank, *device, **world, *stream};
+      body(self);
+      stream->Synchronize();
+      (*world)->Barrier();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+// Small integers, whose sums are exact in any order.
+std::vector<float> Integers(int rank, int64_t count) {
+  std::vector<float> values(count);
+  for (int64_t i = 0; i < count; ++i) values[i] = (i * 7 + rank * 3) % 11 - 5;
+  return values;
+}
+float IntegerSum(int size, int64_t i) {
+  float sum = 0;
+  for (int rank = 0; rank < size; ++rank) sum += (i * 7 + rank * 3) % 11 - 5;
+  return sum;
+}
+
+void CheckParts(GpuRank& self, DType dtype, int64_t count,
+                const std::vector<int64_t>& borders) {
+  const int n = self.world.size();
+  GpuTensor x(self.device, dtype, count);
+  const std::vector<float> own = Integers(self.rank, count);
+  x.Set(self.stream, own);
+  self.world.ReduceScatterSum(self.stream, x.view(), borders);
+  self.world.AllGather(self.stream, x.view(), borders);
+  const std::vector<float> result = x.Get(self.stream);
+  for (int64_t i = 0; i < count; ++i) {
+    const bool inside = i >= borders.front() && i < borders.back();
+    ASSERT_EQ(result[i], inside ? IntegerSum(n, i) : own[i]) << i;
+  }
+}
+
+void CheckCollectives(GpuRank& self, DType dtype, int64_t count) {
+  const int n = self.world.size();
+  GpuTensor x(self.device, dtype, count), y(self.device, dtype, count);
+  x.Set(self.stream, Integers(self.rank, count));
+  self.world.AllReduceSum(self.stream, x.view());
+  std::vector<float> result = x.Get(self.stream);
+  for (int64_t i = 0; i < count; ++i) ASSERT_EQ(result[i], IntegerSum(n, i));
+
+  x.Set(self.stream, Integers(self.rank, count));
+  self.world.Broadcast(self.stream, x.view(), n - 1);
+  EXPECT_EQ(x.Get(self.stream), Integers(n - 1, count));
+
+  x.Set(self.stream, Integers(self.rank, count));
+  self.world.SendRecv(self.stream, x.view(), (self.rank + 1) % n, y.view(),
+                      (self.rank + n - 1) % n);
+  EXPECT_EQ(y.Get(self.stream), Integers((self.rank + n - 1) % n, count));
+
+  CheckParts(self, dtype, count, EvenBorders(count, n));
+  std::vector<int64_t> uneven = EvenBorders(count - count / 8, n);
+  if (n > 1) uneven[1] = uneven[0];
+  CheckParts(self, dtype, count, uneven);
+}
+
+TEST(NcclCommunicatorTest, Collectives) {
+  for (const int size : {2, 3, 4}) {
+    Machine machine({.devices = size, .seed = 11, .max_pause_us = 50});
+    RunGpuRanks(size, [&](GpuRank& self) {
+      for (const int64_t count : {0, 1, 2, 3, 4, 5, 64, 65, 1000}) {
+        CheckCollectives(self, DType::kFloat32, count);
+        CheckCollectives(self, DType::kBFloat16, count);
+      }
+    });
+    EXPECT_THAT(machine.reports(), IsEmpty());
+  }
+}
+
+TEST(NcclCommunicatorTest, TrafficIsThatOfARing) {
+  Machine machine({.devices = 3});
+  RunGpuRanks(3, [](GpuRank& self) {
+    GpuTensor x(self.device, DType::kFloat32, 10);
+    x.Set(self.stream, Integers(self.rank, 10));
+    self.world.AllReduceSum(self.stream, x.view());
+    self.world.Broadcast(self.stream, x.view(), 1);
+    double sent[] = {static_cast<double>(self.world.traffic().data_bytes)};
+    self.world.AllReduceSumHost(absl::MakeSpan(sent));
+    EXPECT_EQ(sent[0], (4 + 2) * 40);
+  });
+}
+
+TEST(NcclCommunicatorTest, SplitsIntoReorderedGroups) {
+  Machine machine({.devices = 4});
+  RunGpuRanks(4, [](GpuRank& self) {
+    const std::vector<int> odd = {3, 1}, even = {0, 2};
+    const bool is_odd = self.rank % 2 == 1;
+    auto group = self.world.Split(is_odd ? odd : even, "pair");
+    ASSERT_TRUE(group.ok());
+    EXPECT_EQ((*group)->rank(), is_odd ? (3 - self.rank) / 2 : self.rank / 2);
+    GpuTensor x(self.device, DType::kFloat32, 1);
+    x.Set(self.stream, {static_cast<float>(self.rank)});
+    (*group)->AllReduceSum(self.stream, x.view(), SumOrder::kPairwise);
+    EXPECT_EQ(x.Get(self.stream)[0], is_odd ? 4 : 2);
+    auto alone = (*group)->Split({(*group)->rank()});
+    ASSERT_TRUE(alone.ok());
+    EXPECT_EQ((*alone)->size(), 1);
+    self.stream.Synchronize();
+    (*group)->Barrier();
+  });
+  EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
+TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
+  Machine machine({.devices = 2});
+  machine.FailCall("ncclGetUniqueId", 1, 2);
+  ThreadHub hub(2);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      CpuDevice host_device;
+      const std::unique_ptr<Device> device = MakeDevice(rank);
+      const auto world = CogdistGpuBackend()->create_communicator(
+          std::make_unique<HostCommunicator>(hub.Connect(rank), host_device),
+          *device);
+      EXPECT_EQ(world.status().code(), absl::StatusCode::kUnavailable);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(GpuModuleTest, AMissingModuleIsNamed) {
+  const auto backend = OpenGpuBackend("/nowhere/libcogdist_cuda.so");
+  EXPECT_EQ(backend.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(backend.status().message(),
+              HasSubstr("/nowhere/libcogdist_cuda.so"));
+}
+
+}  // namespace
+}  // namespace cogdist
