@@ -123,7 +123,9 @@ TEST(CollectiveFaultsTest, ARankThatDisappears) {
   RunClique(2, [&](Rank& self) {
     if (self.rank == 1) machine.LoseDevice(1);
     EXPECT_EQ(self.AllReduce(5), ncclSuccess);
-    if (self.rank == 0) EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+    if (self.rank == 0) {
+      EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
+    }
   });
   EXPECT_THAT(machine.reports(),
               ElementsAre(HasSubstr("rank 1: nothing pending, after no call")));

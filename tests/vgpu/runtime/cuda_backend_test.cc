@@ -138,7 +138,8 @@ TEST(CudaStreamDeathTest, AFailedCallNamesItselfRankAndStep) {
         Machine machine({});
         const std::unique_ptr<Device> device = MakeDevice();
         const auto stream = device->CreateStream();
-        CurrentRankTag() = {.rank = 3, .step = 41};
+        CurrentRankTag().rank = 3;
+        CurrentRankTag().step = 41;
         machine.FailCall("cudaStreamSynchronize", 1, cudaErrorLaunchFailure);
         stream->Synchronize();
       },

@@ -65,7 +65,7 @@ void Stream::Append(const char* call, Work work) {
 
 void Stream::Flush() {
   const std::lock_guard<std::mutex> lock(append_mutex_);
-  released_.store(appended_, std::memory_order_release);
+  released_.store(appended_, std::memory_order_relaxed);
   FutexWakeAll(released_);
 }
 
@@ -75,12 +75,18 @@ void Stream::Synchronize() {
   end->Wait();
 }
 
+Stream::Node* Stream::TakeNext() {
+  Node* node = nullptr;
+  while (node == nullptr) node = head_->next.load(std::memory_order_acquire);
+  return node;
+}
+
 void Stream::Run() {
   for (uint32_t done = 0;; ++done) {
-    while (released_.load(std::memory_order_acquire) == done) {
+    while (released_.load(std::memory_order_relaxed) == done) {
       FutexWait(released_, done);
     }
-    Node* const node = head_->next.load(std::memory_order_acquire);
+    Node* const node = TakeNext();
     delete head_;
     head_ = node;
     if (node->call == nullptr) return;

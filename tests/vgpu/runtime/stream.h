@@ -59,6 +59,9 @@ class Stream : public CUstream_st {
   };
 
   void Append(const char* call, Work work);
+  // Orders the thread after the host as it was when it made the call, not as it
+  // is by now: the host may have waited for other streams since.
+  Node* TakeNext();
   void Run();
   void Pause(const char* call);
 
