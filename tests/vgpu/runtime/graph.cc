@@ -55,30 +55,42 @@ bool Capture::IsJoined() const {
   return true;
 }
 
+namespace {
+
+// All of the work, or none if some of it cannot be done.
+cudaError_t IssueAll(const GraphDefinition& graph, std::vector<Work>* works) {
+  works->resize(graph.nodes.size());
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (graph.nodes[i].kind != GraphNode::Kind::kWork) continue;
+    const cudaError_t error = graph.nodes[i].issue(&(*works)[i]);
+    if (error != cudaSuccess) return error;
+  }
+  return cudaSuccess;
+}
+
+}  // namespace
+
 cudaError_t LaunchGraph(CUgraphExec_st& graph, Stream& stream) {
-  const auto lane_stream = [&](int lane) {
-    return lane == 0 ? &stream : graph.side_streams[lane - 1];
-  };
+  std::vector<Work> works;
+  const cudaError_t error = IssueAll(graph.definition, &works);
+  if (error != cudaSuccess) return error;
   if (graph.end != nullptr) stream.PushWait(graph.end);
   Signal* const start = stream.PushSignal();
   for (Stream* side : graph.side_streams) side->PushWait(start);
   std::vector<Signal*> points(graph.definition.points);
-  for (const GraphNode& node : graph.definition.nodes) {
-    Stream& on = *lane_stream(node.lane);
+  for (size_t i = 0; i < works.size(); ++i) {
+    const GraphNode& node = graph.definition.nodes[i];
+    Stream& on = node.lane == 0 ? stream : *graph.side_streams[node.lane - 1];
     switch (node.kind) {
+      case GraphNode::Kind::kWork:
+        on.Push(node.call, std::move(works[i]));
+        break;
       case GraphNode::Kind::kRecord:
         points[node.point] = on.PushSignal();
         break;
       case GraphNode::Kind::kWait:
         on.PushWait(points[node.point]);
         break;
-      case GraphNode::Kind::kWork: {
-        Work work;
-        const cudaError_t error = node.issue(&work);
-        if (error != cudaSuccess) return error;
-        on.Push(node.call, std::move(work));
-        break;
-      }
     }
   }
   graph.end = stream.PushSignal();

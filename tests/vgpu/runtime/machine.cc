@@ -225,7 +225,8 @@ void Machine::SetBroken(int device) {
 }
 
 bool Machine::IsBroken(int device) const {
-  return devices_[device]->broken.load(std::memory_order_relaxed);
+  return HasDevice(device) &&
+         devices_[device]->broken.load(std::memory_order_relaxed);
 }
 
 }  // namespace cogdist::vgpu
