@@ -10,3 +10,20 @@ if(NOT COGDIST_SANITIZE)
   add_dependencies(vgpu_runtime_stream_race_test vgpu_stream_race)
 endif()
 cogdist_test(vgpu/runtime/cuda_backend LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+
+# Where the toolkit is, our declarations are compared with it.
+if(TARGET cogdist_cuda)
+  add_library(vgpu_our_api OBJECT vgpu/runtime/api_facts.cc)
+  target_compile_definitions(vgpu_our_api PRIVATE COGDIST_API_FACTS=OurApi)
+  target_include_directories(vgpu_our_api BEFORE PRIVATE vgpu/include)
+  add_library(vgpu_toolkit_api OBJECT vgpu/runtime/api_facts.cc)
+  target_compile_definitions(vgpu_toolkit_api PRIVATE
+    COGDIST_API_FACTS=ToolkitApi)
+  target_include_directories(vgpu_toolkit_api SYSTEM PRIVATE
+    ${CUDAToolkit_INCLUDE_DIRS})
+  target_link_libraries(vgpu_our_api PRIVATE cogdist_flags)
+  target_link_libraries(vgpu_toolkit_api PRIVATE cogdist_flags)
+  # The names of functions are all that is needed of them.
+  cogdist_test(vgpu/runtime/api_facts LABELS vgpu
+    LIBS vgpu_our_api vgpu_toolkit_api cogdist_vgpu_runtime)
+endif()
