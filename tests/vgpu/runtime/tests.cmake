@@ -8,6 +8,10 @@ if(NOT COGDIST_SANITIZE)
   target_compile_definitions(vgpu_runtime_stream_race_test PRIVATE
     COGDIST_STREAM_RACE="$<TARGET_FILE:vgpu_stream_race>")
   add_dependencies(vgpu_runtime_stream_race_test vgpu_stream_race)
+  add_test(NAME vgpu/runtime/stream_race_slow
+    COMMAND vgpu_runtime_stream_race_test)
+  set_tests_properties(vgpu/runtime/stream_race_slow PROPERTIES
+    LABELS slow TIMEOUT 900 ENVIRONMENT COGDIST_ALL_SEEDS=1)
 endif()
 cogdist_test(vgpu/runtime/cuda_backend LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 
