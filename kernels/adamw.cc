@@ -14,7 +14,7 @@ void AdamW(Stream& stream, const AdamWArgs& args) {
   COG_CHECK_TENSOR(args.gradient, DType::kFloat32, {n});
   if (args.weight) COG_CHECK_TENSOR(args.weight, DType::kBFloat16, {n});
   COG_CHECK_GE(args.t, 1);
-  Route(stream, args, cpu::AdamW);
+  Route(stream, args, {.cpu = cpu::AdamW, .gpu = &KernelTable::adamw});
 }
 
 }  // namespace cogdist

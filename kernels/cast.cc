@@ -14,7 +14,7 @@ void Cast(Stream& stream, const CastArgs& args) {
                 "no conversion for ", x.ToString());
     }
   }
-  Route(stream, args, cpu::Cast);
+  Route(stream, args, {.cpu = cpu::Cast, .gpu = &KernelTable::cast});
 }
 
 }  // namespace cogdist

@@ -1,6 +1,7 @@
 #include "kernels/cog_attention.h"
 
 #include "kernels/cpu/cog_attention.h"
+#include "kernels/cuda/workspace.h"
 #include "kernels/route.h"
 
 namespace cogdist {
@@ -70,8 +71,10 @@ void AttentionForward(Stream& stream, const AttentionForwardArgs& args) {
   CheckLse(args.lse, args.q);
   CheckMask(args.mask, args.q);
   if (args.q.num_elements() == 0) return;
-  stream.Workspace(cpu::WorkspaceBytes(args));
-  Route(stream, args, cpu::AttentionForward);
+  Route(stream, args,
+        {.cpu = cpu::AttentionForward,
+         .cpu_workspace = cpu::WorkspaceBytes,
+         .gpu = &KernelTable::attention_forward});
 }
 
 void AttentionBackward(Stream& stream, const AttentionBackwardArgs& args) {
@@ -85,8 +88,11 @@ void AttentionBackward(Stream& stream, const AttentionBackwardArgs& args) {
   CheckLse(args.lse, args.q);
   CheckMask(args.mask, args.q);
   if (args.q.num_elements() + args.k.num_elements() == 0) return;
-  stream.Workspace(cpu::WorkspaceBytes(args));
-  Route(stream, args, cpu::AttentionBackward);
+  Route(stream, args,
+        {.cpu = cpu::AttentionBackward,
+         .cpu_workspace = cpu::WorkspaceBytes,
+         .gpu = &KernelTable::attention_backward,
+         .gpu_workspace = cuda::AttentionBackwardWorkspaceBytes});
 }
 
 void AttentionMerge(Stream& stream, const AttentionMergeArgs& args) {
@@ -97,7 +103,8 @@ void AttentionMerge(Stream& stream, const AttentionMergeArgs& args) {
       "partial results are float32");
   CheckLse(args.lse, args.o);
   CheckLse(args.other_lse, args.o);
-  Route(stream, args, cpu::AttentionMerge);
+  Route(stream, args,
+        {.cpu = cpu::AttentionMerge, .gpu = &KernelTable::attention_merge});
 }
 
 }  // namespace cogdist

@@ -29,13 +29,17 @@ void CheckLossAndGradient(const Args& args) {
 void CrossEntropy(Stream& stream, const CrossEntropyArgs& args) {
   CheckLossAndGradient(args);
   COG_CHECK_GT(args.logits.dim(1), 0);
-  Route(stream, args, cpu::CrossEntropy, cpu::CrossEntropyWorkspaceBytes);
+  Route(stream, args,
+        {.cpu = cpu::CrossEntropy,
+         .cpu_workspace = cpu::CrossEntropyWorkspaceBytes,
+         .gpu = &KernelTable::cross_entropy});
 }
 
 void CrossEntropyMax(Stream& stream, const CrossEntropyMaxArgs& args) {
   CheckLogits(args.logits);
   COG_CHECK_TENSOR(args.max, DType::kFloat32, {args.logits.dim(0)});
-  Route(stream, args, cpu::CrossEntropyMax);
+  Route(stream, args,
+        {.cpu = cpu::CrossEntropyMax, .gpu = &KernelTable::cross_entropy_max});
 }
 
 void CrossEntropyStats(Stream& stream, const CrossEntropyStatsArgs& args) {
@@ -44,7 +48,9 @@ void CrossEntropyStats(Stream& stream, const CrossEntropyStatsArgs& args) {
   COG_CHECK_TENSOR(args.sums, DType::kFloat32, {2, rows});
   COG_CHECK_TENSOR(args.max, DType::kFloat32, {rows});
   COG_CHECK_TENSOR(args.targets, DType::kInt32, {rows});
-  Route(stream, args, cpu::CrossEntropyStats);
+  Route(stream, args,
+        {.cpu = cpu::CrossEntropyStats,
+         .gpu = &KernelTable::cross_entropy_stats});
 }
 
 void CrossEntropyFinish(Stream& stream, const CrossEntropyFinishArgs& args) {
@@ -52,8 +58,10 @@ void CrossEntropyFinish(Stream& stream, const CrossEntropyFinishArgs& args) {
   const int64_t rows = args.logits.dim(0);
   COG_CHECK_TENSOR(args.max, DType::kFloat32, {rows});
   COG_CHECK_TENSOR(args.sums, DType::kFloat32, {2, rows});
-  Route(stream, args, cpu::CrossEntropyFinish,
-        cpu::CrossEntropyFinishWorkspaceBytes);
+  Route(stream, args,
+        {.cpu = cpu::CrossEntropyFinish,
+         .cpu_workspace = cpu::CrossEntropyFinishWorkspaceBytes,
+         .gpu = &KernelTable::cross_entropy_finish});
 }
 
 }  // namespace cogdist

@@ -10,7 +10,7 @@ void Add(Stream& stream, const AddArgs& args) {
   COG_CHECK(args.y.dtype == args.x.dtype, args.y.ToString(),
             " += ", args.x.ToString());
   COG_CHECK_ALIKE(args.y, args.x);
-  Route(stream, args, cpu::Add);
+  Route(stream, args, {.cpu = cpu::Add, .gpu = &KernelTable::add});
 }
 
 }  // namespace cogdist

@@ -13,7 +13,8 @@ void EmbeddingForward(Stream& stream, const EmbeddingForwardArgs& args) {
   COG_CHECK_TENSOR(args.y, args.y.dtype, {rows, hidden});
   COG_CHECK_TENSOR(args.table, args.table.dtype, {args.table.dim(0), hidden});
   COG_CHECK_TENSOR(args.ids, DType::kInt32, {rows});
-  Route(stream, args, cpu::EmbeddingForward);
+  Route(stream, args,
+        {.cpu = cpu::EmbeddingForward, .gpu = &KernelTable::embedding_forward});
 }
 
 void EmbeddingBackward(Stream& stream, const EmbeddingBackwardArgs& args) {
@@ -23,7 +24,9 @@ void EmbeddingBackward(Stream& stream, const EmbeddingBackwardArgs& args) {
   COG_CHECK_TENSOR(args.dy, args.dy.dtype, {rows, hidden});
   COG_CHECK_TENSOR(args.dtable, DType::kFloat32, {args.dtable.dim(0), hidden});
   COG_CHECK_TENSOR(args.ids, DType::kInt32, {rows});
-  Route(stream, args, cpu::EmbeddingBackward);
+  Route(
+      stream, args,
+      {.cpu = cpu::EmbeddingBackward, .gpu = &KernelTable::embedding_backward});
 }
 
 }  // namespace cogdist

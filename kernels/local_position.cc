@@ -10,7 +10,8 @@ void LocalPosition(Stream& stream, const LocalPositionArgs& args) {
   COG_CHECK_TENSOR(args.to, DType::kInt32, args.from.shape);
   COG_CHECK_TENSOR(args.from, DType::kInt32, args.from.shape);
   COG_CHECK_LE(args.begin[0] + args.length, args.begin[1]);
-  Route(stream, args, cpu::LocalPosition);
+  Route(stream, args,
+        {.cpu = cpu::LocalPosition, .gpu = &KernelTable::local_position});
 }
 
 }  // namespace cogdist

@@ -1,6 +1,7 @@
 #include "kernels/matmul.h"
 
 #include "kernels/cpu/matmul.h"
+#include "kernels/cuda/workspace.h"
 #include "kernels/route.h"
 
 namespace cogdist {
@@ -34,8 +35,11 @@ void CheckArgs(const MatMulArgs& args) {
 
 void MatMul(Stream& stream, const MatMulArgs& args) {
   CheckArgs(args);
-  Route(stream, args, cpu::MatMul, cpu::MatMulWorkspaceBytes,
-        &KernelTable::matmul);
+  Route(stream, args,
+        {.cpu = cpu::MatMul,
+         .cpu_workspace = cpu::MatMulWorkspaceBytes,
+         .gpu = &KernelTable::matmul,
+         .gpu_workspace = cuda::MatMulWorkspaceBytes});
 }
 
 }  // namespace cogdist

@@ -2,6 +2,7 @@
 
 #include "kernels/checks.h"
 #include "kernels/cpu/rmsnorm.h"
+#include "kernels/cuda/workspace.h"
 #include "kernels/route.h"
 
 namespace cogdist {
@@ -19,7 +20,8 @@ void RmsNormForward(Stream& stream, const RmsNormForwardArgs& args) {
     COG_CHECK_TENSOR(args.residual, dtype, {rows, hidden});
     COG_CHECK_TENSOR(args.sum, dtype, {rows, hidden});
   }
-  Route(stream, args, cpu::RmsNormForward);
+  Route(stream, args,
+        {.cpu = cpu::RmsNormForward, .gpu = &KernelTable::rmsnorm_forward});
 }
 
 void RmsNormBackward(Stream& stream, const RmsNormBackwardArgs& args) {
@@ -36,7 +38,11 @@ void RmsNormBackward(Stream& stream, const RmsNormBackwardArgs& args) {
   if (args.residual_gradient) {
     COG_CHECK_TENSOR(args.residual_gradient, dtype, {rows, hidden});
   }
-  Route(stream, args, cpu::RmsNormBackward, cpu::RmsNormBackwardWorkspaceBytes);
+  Route(stream, args,
+        {.cpu = cpu::RmsNormBackward,
+         .cpu_workspace = cpu::RmsNormBackwardWorkspaceBytes,
+         .gpu = &KernelTable::rmsnorm_backward,
+         .gpu_workspace = cuda::RmsNormBackwardWorkspaceBytes});
 }
 
 }  // namespace cogdist

@@ -34,7 +34,7 @@ void Rope(Stream& stream, const RopeArgs& args) {
   COG_CHECK(first_position >= 0 && first_position + x.dim(1) <= table.dim(1),
             "positions [", first_position, ", ", first_position + x.dim(1),
             ") of a table of ", table.dim(1));
-  Route(stream, args, cpu::Rope);
+  Route(stream, args, {.cpu = cpu::Rope, .gpu = &KernelTable::rope});
 }
 
 }  // namespace cogdist

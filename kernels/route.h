@@ -4,54 +4,51 @@
 #ifndef COGDIST_KERNELS_ROUTE_H_
 #define COGDIST_KERNELS_ROUTE_H_
 
+#include <type_traits>
+
 #include "kernels/kernel_table.h"
 #include "runtime/cpu/cpu_stream.h"
 #include "runtime/gpu_stream.h"
+#include "runtime/meta/meta_device.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
 
-// `cpu` is cpu::Op, the host implementation of the operation. On a meta device
-// nothing runs.
+// Where an operation is implemented. Its scratch memory, in bytes that it asks
+// of stream.Workspace(), is recorded by a meta device that stands for another;
+// none where nothing is given.
+template <typename Args>
+struct Backends {
+  void (*cpu)(CpuStream&, const Args&);
+  int64_t (*cpu_workspace)(Stream&, const Args&) = nullptr;
+  GpuKernel<Args> KernelTable::*gpu;
+  int64_t (*gpu_workspace)(const Args&) = nullptr;
+
+  int64_t WorkspaceBytes(Stream& stream, const Args& args,
+                         DeviceType device) const {
+    if (device == DeviceType::kCuda) {
+      return gpu_workspace == nullptr ? 0 : gpu_workspace(args);
+    }
+    return cpu_workspace == nullptr ? 0 : cpu_workspace(stream, args);
+  }
+};
+
 template <typename Args>
 void Route(Stream& stream, const Args& args,
-           void (*cpu)(CpuStream&, const Args&)) {
+           const std::type_identity_t<Backends<Args>>& backends) {
   switch (stream.device_type()) {
     case DeviceType::kCpu: {
       CpuStream& cpu_stream = AsCpuStream(stream);
-      cpu_stream.Run([&] { cpu(cpu_stream, args); });
+      cpu_stream.Run([&] { backends.cpu(cpu_stream, args); });
       return;
     }
     case DeviceType::kCuda:
-      COG_CHECK(false, "this build has no CUDA kernels");
+      (AsGpuStream(stream).kernels().*backends.gpu)(stream, args);
       return;
     case DeviceType::kMeta:
+      stream.Workspace(
+          backends.WorkspaceBytes(stream, args, PlannedType(stream.device())));
       return;
-  }
-}
-
-// For operations that need scratch memory: `workspace` gives the bytes that
-// cpu::Op asks of stream.Workspace(), which on a meta device are recorded.
-template <typename Args>
-void Route(Stream& stream, const Args& args,
-           void (*cpu)(CpuStream&, const Args&),
-           int64_t (*workspace)(Stream&, const Args&)) {
-  if (stream.device_type() == DeviceType::kMeta) {
-    stream.Workspace(workspace(stream, args));
-  }
-  Route(stream, args, cpu);
-}
-
-// For operations that a GPU's backend has, as `gpu` of its table.
-template <typename Args>
-void Route(Stream& stream, const Args& args,
-           void (*cpu)(CpuStream&, const Args&),
-           int64_t (*workspace)(Stream&, const Args&),
-           void (*KernelTable::*gpu)(Stream&, const Args&)) {
-  if (stream.device_type() == DeviceType::kCuda) {
-    (AsGpuStream(stream).kernels().*gpu)(stream, args);
-  } else {
-    Route(stream, args, cpu, workspace);
   }
 }
 

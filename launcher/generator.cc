@@ -12,7 +12,7 @@ namespace cogdist {
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(
     const RunConfig& config, Device& device, Stream& stream) {
   // The longest prompt needs the most memory; a meta device tells how much.
-  MetaDevice meta_device;
+  MetaDevice meta_device(device.type());
   MetaStream meta_stream(meta_device);
   Generator planned(config, meta_stream, Arena::ForPlanning());
   COG_RETURN_IF_ERROR(planned.Allocate(meta_device));

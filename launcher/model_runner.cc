@@ -12,6 +12,7 @@
 #include "parallel/grad_sync.h"
 #include "parallel/meta_rank_context.h"
 #include "runtime/check.h"
+#include "runtime/meta/meta_device.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -84,7 +85,8 @@ ModelRunner::ModelRunner(const RunConfig& config, RankContext& context,
 
 absl::StatusOr<ActivationPlan> ModelRunner::PlanActivations(
     ParamStore::Use use) const {
-  RankContext meta = MakeMetaRankContext(context_.mesh, context_.rank());
+  RankContext meta = MakeMetaRankContext(context_.mesh, context_.rank(),
+                                         PlannedType(*context_.device));
   COG_ASSIGN_OR_RETURN(ModelGroups groups, MakeModelGroups(config_, meta));
   ModelRunner runner(config_, meta, std::move(groups));
   ActivationPlan plan;

@@ -33,7 +33,8 @@ void ReserveWorkspaces(const Streams& planned, const Streams& streams) {
 
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
     const RunConfig& config, RankContext& context) {
-  RankContext meta = MakeMetaRankContext(context.mesh, context.rank());
+  RankContext meta =
+      MakeMetaRankContext(context.mesh, context.rank(), context.device->type());
   COG_ASSIGN_OR_RETURN(const StepPlan plan, PlanOn(meta, config));
   COG_ASSIGN_OR_RETURN(std::unique_ptr<TrainingStep> step,
                        Allocate(config, context));
@@ -66,7 +67,7 @@ TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
 
 absl::StatusOr<StepPlan> TrainingStep::Plan(const RunConfig& config,
                                             const Mesh& mesh, int rank) {
-  RankContext meta = MakeMetaRankContext(mesh, rank);
+  RankContext meta = MakeMetaRankContext(mesh, rank, DeviceTypeOf(config));
   return PlanOn(meta, config);
 }
 

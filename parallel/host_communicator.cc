@@ -8,6 +8,7 @@
 #include "parallel/single_communicator.h"
 #include "runtime/check.h"
 #include "runtime/cpu/cpu_stream.h"
+#include "runtime/meta/meta_device.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -184,13 +185,14 @@ void HostCommunicator::EnqueueCollective(Stream& stream, Operation operation,
 void HostCommunicator::Enqueue(Stream& stream, CollectiveTask::Args args) {
   const CollectiveSchedule& schedule = args.schedule;
   if (schedule.num_sends() + schedule.num_receives() == 0) return;
+  const bool is_planned = stream.device_type() == DeviceType::kMeta;
   // One task of a stream is under way at a time, and no kernel beside it, so
-  // the stream's workspace is this task's alone.
-  if (schedule.Reduces()) {
+  // the stream's workspace is this task's alone. A GPU's library has its own.
+  if (schedule.Reduces() && PlannedType(stream.device()) == DeviceType::kCpu) {
     args.scratch =
         static_cast<char*>(stream.Workspace(WorkspaceBytes(options_)));
   }
-  if (stream.device_type() == DeviceType::kMeta) {
+  if (is_planned) {
     traffic_.data_bytes += schedule.SentElements();
     return;
   }

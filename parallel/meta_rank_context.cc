@@ -11,8 +11,9 @@
 
 namespace cogdist {
 
-RankContext MakeMetaRankContext(const Mesh& mesh, int rank) {
-  auto device = std::make_unique<MetaDevice>();
+RankContext MakeMetaRankContext(const Mesh& mesh, int rank,
+                                DeviceType stands_for) {
+  auto device = std::make_unique<MetaDevice>(stands_for);
   const int size = mesh.world_size();
   std::unique_ptr<Communicator> world;
   if (size == 1) {

@@ -9,8 +9,9 @@
 
 namespace cogdist {
 
-// Rank `rank` of `mesh`.
-RankContext MakeMetaRankContext(const Mesh& mesh, int rank);
+// Rank `rank` of `mesh`, which would compute on a `device`.
+RankContext MakeMetaRankContext(const Mesh& mesh, int rank,
+                                DeviceType device = DeviceType::kCpu);
 
 }  // namespace cogdist
 

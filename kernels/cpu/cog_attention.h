@@ -18,8 +18,8 @@ namespace cogdist::cpu {
 
 // Bytes of Stream::Workspace() that the operation takes with the threads and
 // the instruction set of this moment: linear in q_len + kv_len.
-int64_t WorkspaceBytes(const AttentionForwardArgs& args);
-int64_t WorkspaceBytes(const AttentionBackwardArgs& args);
+int64_t WorkspaceBytes(Stream&, const AttentionForwardArgs& args);
+int64_t WorkspaceBytes(Stream&, const AttentionBackwardArgs& args);
 
 void AttentionForward(CpuStream& stream, const AttentionForwardArgs& args);
 void AttentionBackward(CpuStream& stream, const AttentionBackwardArgs& args);

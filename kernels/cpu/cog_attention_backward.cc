@@ -343,7 +343,7 @@ class BackwardKernel {
 
 }  // namespace
 
-int64_t WorkspaceBytes(const AttentionBackwardArgs& args) {
+int64_t WorkspaceBytes(Stream&, const AttentionBackwardArgs& args) {
   return BackwardKernel(args).Layout(nullptr);
 }
 

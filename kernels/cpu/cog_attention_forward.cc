@@ -317,7 +317,7 @@ class ForwardKernel {
 
 }  // namespace
 
-int64_t WorkspaceBytes(const AttentionForwardArgs& args) {
+int64_t WorkspaceBytes(Stream&, const AttentionForwardArgs& args) {
   return ForwardKernel(args).Layout(nullptr);
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/parallel_for.h"
+#include "kernels/runs.h"
 #include "runtime/tensor.h"
 
 namespace cogdist::cpu {
@@ -17,31 +18,24 @@ namespace cogdist::cpu {
 template <typename F>
 void ForEachRun(const TensorView& a, const TensorView& b, const F& f) {
   const int64_t bytes = SizeOf(a.dtype) + SizeOf(b.dtype);
-  if (a.IsContiguous() && b.IsContiguous()) {
-    ParallelChunks(a.num_elements(), bytes, [&](int64_t begin, int64_t count) {
+  const Runs runs = RunsOf(a, b);
+  if (runs.outer == 0) {
+    ParallelChunks(runs.run, bytes, [&](int64_t begin, int64_t count) {
       f(begin, begin, count);
     });
     return;
   }
-  int64_t run = 1;
-  int outer = a.shape.rank();  // dimensions outside a run
-  for (; outer > 0; --outer) {
-    const int d = outer - 1;
-    if (a.dim(d) != 1 && (a.strides.dim(d) != run || b.strides.dim(d) != run)) {
-      break;
-    }
-    run *= a.dim(d);
-  }
-  ParallelFor(a.num_elements() / run, run * bytes, [&](int64_t index) {
-    int64_t i = 0, j = 0;
-    for (int d = outer - 1; d >= 0; --d) {
-      const int64_t at = index % a.dim(d);
-      index /= a.dim(d);
-      i += at * a.strides.dim(d);
-      j += at * b.strides.dim(d);
-    }
-    f(i, j, run);
-  });
+  ParallelFor(a.num_elements() / runs.run, runs.run * bytes,
+              [&](int64_t index) {
+                int64_t i = 0, j = 0;
+                for (int d = runs.outer - 1; d >= 0; --d) {
+                  const int64_t at = index % runs.extent[d];
+                  index /= runs.extent[d];
+                  i += at * runs.stride_a[d];
+                  j += at * runs.stride_b[d];
+                }
+                f(i, j, runs.run);
+              });
 }
 
 }  // namespace cogdist::cpu

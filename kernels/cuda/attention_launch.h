@@ -15,6 +15,14 @@ struct HeadsView {
   ElementType type = ElementType::kFloat32;
 };
 
+// Rows start at multiples of 16 bytes.
+inline bool IsAligned(const HeadsView& view) {
+  const int64_t unit = view.type == ElementType::kFloat32 ? 4 : 8;
+  return reinterpret_cast<uintptr_t>(view.data) % 16 == 0 &&
+         view.batch_stride % unit == 0 && view.row_stride % unit == 0 &&
+         view.head_stride % unit == 0;
+}
+
 // What both passes have in common.
 struct AttentionProblem {
   int64_t batch, q_len, kv_len, heads, kv_heads, head_dim;
@@ -35,9 +43,14 @@ struct AttentionForwardLaunch {
 void LaunchAttentionForwardSimt(GpuStream stream,
                                 const AttentionForwardLaunch& args);
 
-// On tensor cores. REQUIRES: FitsAttentionMma(): bfloat16, head_dim 64 or 128,
-// rows that start at multiples of 16 bytes, a positive scale.
-bool FitsAttentionMma(const AttentionForwardLaunch& args);
+// On tensor cores: bfloat16, head_dim 64 or 128, aligned rows.
+inline bool FitsAttentionMma(const AttentionForwardLaunch& args) {
+  return (args.problem.head_dim == 64 || args.problem.head_dim == 128) &&
+         args.problem.scale > 0 && args.q.type == ElementType::kBFloat16 &&
+         IsAligned(args.q) && IsAligned(args.k) && IsAligned(args.v) &&
+         IsAligned(args.o);
+}
+// REQUIRES: FitsAttentionMma().
 void LaunchAttentionForwardMma(GpuStream stream,
                                const AttentionForwardLaunch& args);
 
@@ -53,8 +66,17 @@ struct AttentionBackwardLaunch {
 void LaunchAttentionBackwardSimt(GpuStream stream,
                                  const AttentionBackwardLaunch& args);
 
-// On tensor cores, deterministic too. REQUIRES: FitsAttentionMma() of the
-// forward pass, and d_o aligned likewise.
+// On tensor cores, deterministic too; likewise.
+inline bool FitsAttentionMma(const AttentionBackwardLaunch& args) {
+  return FitsAttentionMma(AttentionForwardLaunch{.o = args.o,
+                                                 .q = args.q,
+                                                 .k = args.k,
+                                                 .v = args.v,
+                                                 .problem = args.problem}) &&
+         IsAligned(args.d_o) && IsAligned(args.dq) && IsAligned(args.dk) &&
+         IsAligned(args.dv);
+}
+// REQUIRES: FitsAttentionMma().
 void LaunchAttentionBackwardMma(GpuStream stream,
                                 const AttentionBackwardLaunch& args);
 // delta alone: the first part of both.

@@ -412,21 +412,7 @@ void LaunchDim(GpuStream stream, const AttentionForwardLaunch& args) {
   }
 }
 
-// Rows start at multiples of 16 bytes.
-bool IsAligned(const HeadsView& view) {
-  return reinterpret_cast<uintptr_t>(view.data) % 16 == 0 &&
-         view.batch_stride % 8 == 0 && view.row_stride % 8 == 0 &&
-         view.head_stride % 8 == 0;
-}
-
 }  // namespace
-
-bool FitsAttentionMma(const AttentionForwardLaunch& args) {
-  const int64_t head_dim = args.problem.head_dim;
-  return (head_dim == 64 || head_dim == 128) && args.problem.scale > 0 &&
-         args.q.type == ElementType::kBFloat16 && IsAligned(args.q) &&
-         IsAligned(args.k) && IsAligned(args.v) && IsAligned(args.o);
-}
 
 void LaunchAttentionForwardMma(GpuStream stream,
                                const AttentionForwardLaunch& args) {

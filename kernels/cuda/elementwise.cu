@@ -133,13 +133,31 @@ __global__ void __launch_bounds__(kThreads) AdamWKernel(AdamWLaunch args) {
   }
 }
 
+// Where element i of all lies in two tensors' memory.
+struct Places {
+  __device__ __forceinline__ Places(const Runs& runs, int64_t i) : a(i), b(i) {
+    if (runs.outer == 0) return;
+    int64_t index = i / runs.run;
+    a = b = i % runs.run;
+    for (int d = runs.outer - 1; d >= 0; --d) {
+      const int64_t at = index % runs.extent[d];
+      index /= runs.extent[d];
+      a += at * runs.stride_a[d];
+      b += at * runs.stride_b[d];
+    }
+  }
+
+  int64_t a, b;
+};
+
 template <typename To, typename From, int kCount>
 __global__ void __launch_bounds__(kThreads) CastKernel(CastLaunch args) {
   for (int64_t i = FirstGroup() * kCount; i < args.n;
        i += GroupStride() * kCount) {
+    const Places at(args.runs, i);
     float x[kCount];
-    LoadElements(static_cast<const From*>(args.from) + i, x);
-    StoreElements(x, static_cast<To*>(args.to) + i);
+    LoadElements(static_cast<const From*>(args.from) + at.b, x);
+    StoreElements(x, static_cast<To*>(args.to) + at.a);
   }
 }
 
@@ -147,13 +165,38 @@ template <typename T, int kCount>
 __global__ void __launch_bounds__(kThreads) AddKernel(AddLaunch args) {
   for (int64_t i = FirstGroup() * kCount; i < args.n;
        i += GroupStride() * kCount) {
+    const Places at(args.runs, i);
     float x[kCount], y[kCount];
-    LoadElements(static_cast<const T*>(args.x) + i, x);
-    LoadElements(static_cast<const T*>(args.y) + i, y);
+    LoadElements(static_cast<const T*>(args.x) + at.b, x);
+    LoadElements(static_cast<const T*>(args.y) + at.a, y);
 #pragma unroll
     for (int j = 0; j < kCount; ++j) y[j] += x[j];
-    StoreElements(y, static_cast<T*>(args.y) + i);
+    StoreElements(y, static_cast<T*>(args.y) + at.a);
   }
+}
+
+__device__ __forceinline__ int64_t Clamp(int64_t x, int64_t most) {
+  return x < 0 ? 0 : x < most ? x : most;
+}
+
+__global__ void __launch_bounds__(kThreads)
+    LocalPositionKernel(LocalPositionLaunch args) {
+  for (int64_t i = FirstGroup(); i < args.n; i += GroupStride()) {
+    const int64_t position = args.from[i];
+    args.to[i] =
+        static_cast<int32_t>(Clamp(position - args.begin[0], args.length) +
+                             Clamp(position - args.begin[1], args.length));
+  }
+}
+
+// The elements that a thread can take at a time: as DispatchWidth() wants them.
+int64_t WidthOf(const Runs& runs) {
+  for (int d = 0; d < runs.outer; ++d) {
+    if (runs.stride_a[d] % kWide != 0 || runs.stride_b[d] % kWide != 0) {
+      return 1;
+    }
+  }
+  return runs.run;
 }
 
 }  // namespace
@@ -212,7 +255,7 @@ void LaunchCast(GpuStream stream, const CastLaunch& args) {
   DispatchElement(args.to_type, [&]<typename To>(To) {
     DispatchElement(args.from_type, [&]<typename From>(From) {
       DispatchWidth(
-          args.n,
+          WidthOf(args.runs),
           [&]<int kCount>(Constant<kCount>) {
             LaunchGroups(stream, args.n / kCount, &CastKernel<To, From, kCount>,
                          args);
@@ -225,12 +268,16 @@ void LaunchCast(GpuStream stream, const CastLaunch& args) {
 void LaunchAdd(GpuStream stream, const AddLaunch& args) {
   DispatchElement(args.type, [&]<typename T>(T) {
     DispatchWidth(
-        args.n,
+        WidthOf(args.runs),
         [&]<int kCount>(Constant<kCount>) {
           LaunchGroups(stream, args.n / kCount, &AddKernel<T, kCount>, args);
         },
         args.y, args.x);
   });
+}
+
+void LaunchLocalPosition(GpuStream stream, const LocalPositionLaunch& args) {
+  LaunchGroups(stream, args.n, &LocalPositionKernel, args);
 }
 
 }  // namespace cogdist::cuda

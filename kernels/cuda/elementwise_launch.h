@@ -1,11 +1,13 @@
 // Kernels on a GPU that look at each element once: rotary embedding, SwiGLU,
-// AdamW, casts, additions. What they compute is said in kernels/rope.h,
-// swiglu.h, adamw.h, cast.h and elementwise.h.
+// AdamW, casts, additions, positions. What they compute is said in
+// kernels/rope.h, swiglu.h, adamw.h, cast.h, elementwise.h and
+// local_position.h.
 
 #ifndef COGDIST_KERNELS_CUDA_ELEMENTWISE_LAUNCH_H_
 #define COGDIST_KERNELS_CUDA_ELEMENTWISE_LAUNCH_H_
 
 #include "kernels/cuda/element_type.h"
+#include "kernels/runs.h"
 
 namespace cogdist::cuda {
 
@@ -59,20 +61,31 @@ struct AdamWLaunch {
 void LaunchAdamW(GpuStream stream, const AdamWLaunch& args);
 
 struct CastLaunch {
-  void* to;  // [n] to_type
+  void* to;  // n elements of to_type
   const void* from;
   int64_t n;
+  Runs runs;  // of `to` and `from`
   ElementType to_type, from_type;
 };
 void LaunchCast(GpuStream stream, const CastLaunch& args);
 
 struct AddLaunch {
-  void* y;  // [n] type, y += x
+  void* y;  // n elements of type, y += x
   const void* x;
   int64_t n;
+  Runs runs;  // of y and x
   ElementType type;
 };
 void LaunchAdd(GpuStream stream, const AddLaunch& args);
+
+struct LocalPositionLaunch {
+  int32_t* to;          // [n]
+  const int32_t* from;  // [n]
+  int64_t n;
+  int64_t begin[2];
+  int64_t length;
+};
+void LaunchLocalPosition(GpuStream stream, const LocalPositionLaunch& args);
 
 }  // namespace cogdist::cuda
 

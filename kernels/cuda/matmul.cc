@@ -1,7 +1,9 @@
-#include "kernels/cuda/matmul.h"
+#include "kernels/matmul.h"
 
+#include "kernels/cuda/launch_args.h"
 #include "kernels/cuda/matmul_plan.h"
-#include "runtime/cuda/cuda_stream.h"
+#include "kernels/cuda/operations.h"
+#include "kernels/cuda/workspace.h"
 
 namespace cogdist::cuda {
 namespace {
@@ -27,9 +29,9 @@ void MatMul(Stream& stream, const MatMulArgs& args) {
            {.c = args.c.data,
             .a = args.a.data,
             .b = args.b.data,
-            .workspace = stream.Workspace(plan.workspace_bytes()),
+            .workspace = stream.Workspace(kMatMulWorkspaceBytes),
             .beta = args.accumulate ? 1.0F : 0.0F},
-           AsCudaStream(stream).handle());
+           HandleOf(stream));
 }
 
 }  // namespace cogdist::cuda

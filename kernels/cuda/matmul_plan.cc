@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "kernels/cuda/workspace.h"
 #include "runtime/check.h"
 
 namespace cogdist::cuda {
@@ -53,7 +54,7 @@ cublasLtMatmulPreference_t MakePreference(const MatMulKey& key) {
   cublasLtMatmulPreference_t preference = nullptr;
   COG_CHECK_CUBLAS(cublasLtMatmulPreferenceCreate(&preference));
   Prefer<uint64_t>(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                   MatMulPlan::kMaxWorkspaceBytes);
+                   kMatMulWorkspaceBytes);
   Prefer<uint32_t>(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
                    key.align_b);
   Prefer<uint32_t>(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,

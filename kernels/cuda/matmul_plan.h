@@ -41,13 +41,11 @@ struct MatMulKey {
 // Owns its descriptors.
 class MatMulPlan {
  public:
-  // Workspace that a kernel may ask for: what cuBLAS takes on large GPUs.
-  static constexpr uint64_t kMaxWorkspaceBytes = 32 << 20;
-
   MatMulPlan(cublasLtHandle_t handle, const MatMulKey& key);
   ~MatMulPlan();
   MatMulPlan(const MatMulPlan&) = delete;
 
+  // At most kMatMulWorkspaceBytes.
   uint64_t workspace_bytes() const { return workspace_bytes_; }
 
   struct Operands {

@@ -163,9 +163,6 @@ void LaunchRmsNormForward(GpuStream stream, const RmsNormForwardLaunch& args) {
   });
 }
 
-// Enough blocks for all multiprocessors, few enough that their sums are cheap.
-int64_t RmsNormPartials(int64_t rows) { return rows < 256 ? rows : 256; }
-
 void LaunchRmsNormBackward(GpuStream stream,
                            const RmsNormBackwardLaunch& args) {
   if (args.rows == 0) return;

@@ -33,8 +33,9 @@ struct RmsNormBackwardLaunch {
   ElementType type, gain_type;
 };
 // Ranges of rows whose gradients of the gain are summed apart: a function of
-// the shape alone, so that results do not depend on the device.
-int64_t RmsNormPartials(int64_t rows);
+// the shape alone, so that results do not depend on the device. Enough blocks
+// for all multiprocessors, few enough that their sums are cheap.
+inline int64_t RmsNormPartials(int64_t rows) { return rows < 256 ? rows : 256; }
 void LaunchRmsNormBackward(GpuStream stream, const RmsNormBackwardLaunch& args);
 
 }  // namespace cogdist::cuda

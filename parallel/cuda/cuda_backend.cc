@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "kernels/cuda/matmul.h"
-#include "kernels/kernel_table.h"
+#include "kernels/cuda/operations.h"
 #include "parallel/cuda/nccl_communicator.h"
 #include "parallel/gpu_backend.h"
 #include "runtime/cuda/cuda_device.h"
@@ -12,11 +11,9 @@
 namespace cogdist {
 namespace {
 
-constexpr KernelTable kKernels = {.matmul = cuda::MatMul};
-
 absl::StatusOr<std::unique_ptr<Device>> CreateDevice(int index) {
   COG_ASSIGN_OR_RETURN(std::unique_ptr<CudaDevice> device,
-                       CudaDevice::Create(index, kKernels));
+                       CudaDevice::Create(index, cuda::kOperations));
   return std::unique_ptr<Device>(std::move(device));
 }
 

@@ -1,6 +1,6 @@
 // A device without memory: allocations are counted and get addresses that must
 // never be read; kernels are skipped. A step that runs on it yields its own
-// memory plan.
+// memory plan, on the device that it stands for.
 
 #ifndef COGDIST_RUNTIME_META_META_DEVICE_H_
 #define COGDIST_RUNTIME_META_META_DEVICE_H_
@@ -15,13 +15,19 @@ namespace cogdist {
 
 class MetaDevice : public Device {
  public:
+  // Kernels' scratch memory is that of the device `stands_for`.
+  explicit MetaDevice(DeviceType stands_for = DeviceType::kCpu)
+      : stands_for_(stands_for) {}
+
   DeviceType type() const override { return DeviceType::kMeta; }
+  DeviceType stands_for() const { return stands_for_; }
   absl::StatusOr<void*> Allocate(int64_t bytes) override;
   void Free(void* memory, int64_t bytes) override;
   MemoryStats memory() const override { return memory_; }
   std::unique_ptr<Stream> CreateStream() override;
 
  private:
+  const DeviceType stands_for_;
   MemoryStats memory_;
   uintptr_t next_address_ = uintptr_t{1} << 40;
 };
@@ -44,6 +50,12 @@ class MetaStream : public Stream {
   MetaDevice& device_;
   int64_t workspace_bytes_ = 0;
 };
+
+// The type of `device`, or of what it stands for.
+inline DeviceType PlannedType(const Device& device) {
+  if (device.type() != DeviceType::kMeta) return device.type();
+  return static_cast<const MetaDevice&>(device).stands_for();
+}
 
 }  // namespace cogdist
 

@@ -175,17 +175,92 @@ TEST_F(CudaElementwiseTest, CastAndAdd) {
     cuda::LaunchCast(stream(), {.to = to,
                                 .from = from,
                                 .n = n,
+                                .runs = {.run = n},
                                 .to_type = ElementTypeOf(to_type),
                                 .from_type = ElementTypeOf(from_type)});
     void* const sum = Upload(y, "sum");
-    cuda::LaunchAdd(
-        stream(),
-        {.y = sum, .x = from, .n = n, .type = ElementTypeOf(from_type)});
+    cuda::LaunchAdd(stream(), {.y = sum,
+                               .x = from,
+                               .n = n,
+                               .runs = {.run = n},
+                               .type = ElementTypeOf(from_type)});
     ExpectClean();
     const HostTensor cast(to_type, {n}, x.values());
     EXPECT_EQ(Download(to_type, {n}, to).bytes(), cast.bytes());
     const HostTensor added(from_type, {n}, Sum(x.values(), y.values()));
     EXPECT_EQ(Download(from_type, {n}, sum).bytes(), added.bytes());
+  }
+}
+
+// Slices of wider rows, as keys are of a fused projection, to and from.
+TEST_F(CudaElementwiseTest, CastAndAddOfSlices) {
+  for (int seed = 0; seed < kGpuSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Begin(seed);
+    CaseDice dice(seed);
+    const DType from_type = dice.FloatType(), to_type = dice.FloatType();
+    const Shape shape = {dice.Between(1, 2), dice.Between(1, 9),
+                         dice.Between(1, 3), dice.OneOf<int64_t>({1, 6, 16})};
+    const int64_t wide = shape.dim(3) + dice.OneOf<int64_t>({0, 3, 8});
+    const int64_t rows = shape.num_elements() / shape.dim(3);
+    const HostTensor x = RandomTensor(from_type, {rows * wide}, 2 * seed);
+    const HostTensor y = RandomTensor(from_type, shape, 2 * seed + 1);
+    const TensorView slice =
+        TensorView(Upload(x, "from"), from_type,
+                   {shape.dim(0), shape.dim(1), shape.dim(2), wide})
+            .Slice(3, 0, shape.dim(3));
+    const TensorView cast(Allocate(to_type, y.values().size(), "to"), to_type,
+                          shape);
+    const TensorView sum(Upload(y, "sum"), from_type, shape);
+    cuda::LaunchCast(stream(), {.to = cast.data,
+                                .from = slice.data,
+                                .n = cast.num_elements(),
+                                .runs = RunsOf(cast, slice),
+                                .to_type = ElementTypeOf(to_type),
+                                .from_type = ElementTypeOf(from_type)});
+    cuda::LaunchAdd(stream(), {.y = sum.data,
+                               .x = slice.data,
+                               .n = sum.num_elements(),
+                               .runs = RunsOf(sum, slice),
+                               .type = ElementTypeOf(from_type)});
+    ExpectClean();
+    Doubles held;
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t i = 0; i < shape.dim(3); ++i) {
+        held.push_back(x.Get(row * wide + i));
+      }
+    }
+    EXPECT_EQ(Download(to_type, shape, cast.data).bytes(),
+              HostTensor(to_type, shape, held).bytes());
+    EXPECT_EQ(Download(from_type, shape, sum.data).bytes(),
+              HostTensor(from_type, shape, Sum(held, y.values())).bytes());
+  }
+}
+
+TEST_F(CudaElementwiseTest, LocalPosition) {
+  for (int seed = 0; seed < kGpuSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Begin(seed);
+    CaseDice dice(seed);
+    const int64_t n = dice.OneOf<int64_t>({1, 7, 256, 1000});
+    const int64_t length = dice.Between(0, 40), first = dice.Between(0, 50);
+    const int64_t second = first + length + dice.Between(0, 50);
+    std::vector<int32_t> from(n), expected(n);
+    for (int64_t i = 0; i < n; ++i) {
+      from[i] = static_cast<int32_t>(dice.Between(0, 200));
+      for (int64_t t = 0; t < length; ++t) {
+        expected[i] += (first + t < from[i]) + (second + t < from[i]);
+      }
+    }
+    int32_t* const to = Allocate<int32_t>(n, "to");
+    cuda::LaunchLocalPosition(stream(), {.to = to,
+                                         .from = Upload(from, "from"),
+                                         .n = n,
+                                         .begin = {first, second},
+                                         .length = length});
+    ExpectClean();
+    EXPECT_EQ(Download(DType::kInt32, {n}, to).values(),
+              Doubles(expected.begin(), expected.end()));
   }
 }
 
