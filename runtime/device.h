@@ -5,6 +5,7 @@
 #define COGDIST_RUNTIME_DEVICE_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -49,6 +50,18 @@ class Device {
   virtual absl::StatusOr<void*> Allocate(int64_t bytes) = 0;
   virtual void Free(void* memory, int64_t bytes) = 0;
   virtual MemoryStats memory() const = 0;
+  // Bytes that it could still give out; the largest number where only the
+  // system knows.
+  virtual int64_t AvailableBytes() const {
+    return std::numeric_limits<int64_t>::max();
+  }
+
+  // `bytes` of uninitialised host memory that copies to and from the device
+  // reach by themselves, while the host goes on; not counted in memory(). Plain
+  // memory, unless the device needs another kind. RESOURCE_EXHAUSTED with the
+  // size.
+  virtual absl::StatusOr<void*> AllocateHost(int64_t bytes);
+  virtual void FreeHost(void* memory);
 
   // Streams must be destroyed before their device.
   virtual std::unique_ptr<Stream> CreateStream() = 0;
