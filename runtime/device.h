@@ -50,6 +50,14 @@ class Device {
   virtual absl::StatusOr<void*> Allocate(int64_t bytes) = 0;
   virtual void Free(void* memory, int64_t bytes) = 0;
   virtual MemoryStats memory() const = 0;
+
+  // Streams must be destroyed before their device.
+  virtual std::unique_ptr<Stream> CreateStream() = 0;
+
+  // Lets asynchronous work of this device's streams advance; cheap when there
+  // is none. A no-op where the hardware advances it.
+  virtual void Progress() {}
+
   // Bytes that it could still give out; the largest number where only the
   // system knows.
   virtual int64_t AvailableBytes() const {
@@ -62,13 +70,6 @@ class Device {
   // size.
   virtual absl::StatusOr<void*> AllocateHost(int64_t bytes);
   virtual void FreeHost(void* memory);
-
-  // Streams must be destroyed before their device.
-  virtual std::unique_ptr<Stream> CreateStream() = 0;
-
-  // Lets asynchronous work of this device's streams advance; cheap when there
-  // is none. A no-op where the hardware advances it.
-  virtual void Progress() {}
 };
 
 }  // namespace cogdist
