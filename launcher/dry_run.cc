@@ -1,11 +1,14 @@
 #include "launcher/dry_run.h"
 
+#include <limits>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "launcher/device_choice.h"
 #include "launcher/human_format.h"
 #include "launcher/memory_check.h"
 #include "launcher/run_description.h"
@@ -43,20 +46,34 @@ void PrintPlans(const RunConfig& config, const RunLayout& layout,
   out << std::flush;
 }
 
+// For a rank on `device`; of a GPU that is not here nothing is known.
+AvailableMemory AvailableHere(DeviceType device) {
+  AvailableMemory available = {.host = AvailableMemoryBytes()};
+  if (device != DeviceType::kCuda) return available;
+  available.gpu = std::numeric_limits<int64_t>::max();
+  const absl::StatusOr<DeviceChoice> choice = ChooseDevice(AUTO, 0);
+  if (!choice.ok() || choice->gpus == nullptr) return available;
+  const absl::StatusOr<std::unique_ptr<Device>> gpu = OpenDevice(*choice);
+  return gpu.ok() ? AvailableTo(**gpu) : available;
+}
+
 }  // namespace
 
 absl::Status DryRun(const RunConfig& config, const RankContext& context,
                     std::ostream& out) {
+  const DeviceType device = PlannedDevice(config.device());
   COG_ASSIGN_OR_RETURN(
       const std::vector<PlacedPlan> plans,
       GatherPlans(config, context.placement, *context.groups.world));
   if (context.rank() != 0) return absl::OkStatus();
   PrintPlans(config,
-             {.mesh = context.mesh, .threads = context.placement.num_threads},
+             {.mesh = context.mesh,
+              .threads = context.placement.num_threads,
+              .device = device},
              LargestByStage(plans, context.mesh), out);
   // The plan may be one for other machines: no error.
   const absl::Status fits =
-      CheckMemory(config, context.placement, plans, AvailableMemoryBytes());
+      CheckMemory(config, context.placement, plans, AvailableHere(device));
   if (!fits.ok()) out << "cogdist: warning: " << fits.message() << std::endl;
   return absl::OkStatus();
 }
@@ -79,17 +96,21 @@ absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
       KeepLarger(plan, plans[stage]);
     }
   }
-  PrintPlans(config, {.mesh = mesh}, plans, out);
-  const int64_t available = AvailableMemoryBytes();
+  const DeviceType device = PlannedDevice(config.device());
+  PrintPlans(config, {.mesh = mesh, .device = device}, plans, out);
+  const AvailableMemory available = AvailableHere(device);
+  const MemoryLimit limit = {.bytes = available.gpu.value_or(available.host),
+                             .device = device};
   for (size_t stage = 0; stage < plans.size(); ++stage) {
-    const int64_t needed = plans[stage].memory.total();
-    if (needed <= available) continue;
+    const int64_t needed = limit.NeedOf(plans[stage].memory);
+    if (needed <= limit.bytes) continue;
     const int rank = mesh.RankOf({0, 0, 0, static_cast<int>(stage)});
     out << "cogdist: warning: a rank needs " << FormatBytes(needed)
-        << " of memory by plan, and this machine has " << FormatBytes(available)
-        << " left; "
-        << MemoryAdvice(config, mesh.world_size(), {rank}, available)
-        << std::endl;
+        << (available.gpu.has_value()
+                ? " of GPU memory by plan, and this machine's GPU has "
+                : " of memory by plan, and this machine has ")
+        << FormatBytes(limit.bytes) << " left; "
+        << MemoryAdvice(config, mesh.world_size(), {rank}, limit) << std::endl;
     break;
   }
   return absl::OkStatus();

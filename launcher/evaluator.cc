@@ -71,6 +71,8 @@ absl::StatusOr<EvaluationResult> Evaluator::Run(ModelRunner& runner,
     };
     COG_RETURN_IF_ERROR(evaluate(load));
   }
+  runner.ReadLoss();
+  context.streams.compute->Synchronize();
   const ModelRunner::Loss mine = runner.TakeLoss();
   Communicator& world = *context.groups.world;
   // Exact, so that the result does not depend on who has evaluated what.

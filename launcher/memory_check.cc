@@ -7,9 +7,9 @@
 #include <optional>
 #include <type_traits>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "launcher/human_format.h"
-#include "launcher/memory_remedy.h"
 #include "launcher/training_step.h"
 #include "runtime/check.h"
 #include "runtime/status_macros.h"
@@ -51,6 +51,80 @@ int64_t GroupAvailableBytes() {
   return limit - used + caches;
 }
 
+std::vector<int> RanksHere(const Placement& placement,
+                           absl::Span<const PlacedPlan> plans) {
+  std::vector<int> ranks;
+  for (size_t rank = 0; rank < plans.size(); ++rank) {
+    if (plans[rank].node == placement.node) ranks.push_back(rank);
+  }
+  return ranks;
+}
+
+MemoryNeed NeedOf(absl::Span<const int> ranks,
+                  absl::Span<const PlacedPlan> plans,
+                  absl::FunctionRef<int64_t(const MemoryPlan&)> bytes_of) {
+  MemoryNeed need;
+  for (const int rank : ranks) {
+    const int64_t bytes = bytes_of(plans[rank].plan.memory);
+    need.total += bytes;
+    need.largest = std::max(need.largest, bytes);
+  }
+  return need;
+}
+
+// "a rank needs", "the 4 ranks here need"
+std::string Need(size_t ranks) {
+  return ranks == 1 ? "a rank needs "
+                    : absl::StrCat("the ", ranks, " ranks here need ");
+}
+
+absl::Status CheckHost(const RunConfig& config, const Placement& placement,
+                       absl::Span<const PlacedPlan> plans,
+                       int64_t available_bytes) {
+  const MemoryLimit limit = {.bytes = available_bytes};
+  const std::vector<int> ranks = RanksHere(placement, plans);
+  const MemoryNeed need = NeedOf(
+      ranks, plans, [&](const MemoryPlan& plan) { return limit.NeedOf(plan); });
+  if (need.total <= available_bytes) return absl::OkStatus();
+  const bool lowest = placement.rank == placement.node;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model: ", Need(ranks.size()), FormatNeed(need, ranks.size()),
+      " of memory by plan, and this machine has ", FormatBytes(available_bytes),
+      " left",
+      lowest ? absl::StrCat("; ", MemoryAdvice(config, placement.world_size,
+                                               ranks, limit))
+             : ""));
+}
+
+absl::Status CheckGpu(const RunConfig& config, const Placement& placement,
+                      absl::Span<const PlacedPlan> plans,
+                      int64_t available_bytes) {
+  const MemoryLimit limit = {.bytes = available_bytes,
+                             .device = DeviceType::kCuda};
+  const int64_t need = limit.NeedOf(plans[placement.rank].plan.memory);
+  if (need <= available_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model: a rank needs ", FormatBytes(need),
+      " of GPU memory by plan, and its GPU has ", FormatBytes(available_bytes),
+      " left; ",
+      MemoryAdvice(config, placement.world_size, {placement.rank}, limit)));
+}
+
+// Of what checkpoints hold, on the host.
+absl::Status CheckCopies(const Placement& placement,
+                         absl::Span<const PlacedPlan> plans,
+                         int64_t available_bytes) {
+  const std::vector<int> ranks = RanksHere(placement, plans);
+  const MemoryNeed need = NeedOf(
+      ranks, plans, [](const MemoryPlan& plan) { return plan.checkpoint; });
+  if (need.total <= available_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model: ", Need(ranks.size()), FormatNeed(need, ranks.size()),
+      " of host memory by plan for copies of checkpoints, and this machine "
+      "has ",
+      FormatBytes(available_bytes), " left; use fewer ranks on each machine"));
+}
+
 }  // namespace
 
 int64_t AvailableMemoryBytes() {
@@ -76,38 +150,35 @@ absl::StatusOr<std::vector<PlacedPlan>> GatherPlans(const RunConfig& config,
   return plans;
 }
 
+AvailableMemory AvailableTo(const Device& device) {
+  AvailableMemory available = {.host = AvailableMemoryBytes()};
+  if (device.type() == DeviceType::kCuda) {
+    available.gpu = device.AvailableBytes();
+  }
+  return available;
+}
+
 absl::Status CheckMemory(const RunConfig& config, const Placement& placement,
                          absl::Span<const PlacedPlan> plans,
-                         int64_t available_bytes) {
-  std::vector<int> ranks;
-  MemoryNeed need;
-  for (size_t rank = 0; rank < plans.size(); ++rank) {
-    if (plans[rank].node != placement.node) continue;
-    const int64_t bytes = plans[rank].plan.memory.total();
-    need.total += bytes;
-    need.largest = std::max(need.largest, bytes);
-    ranks.push_back(static_cast<int>(rank));
+                         const AvailableMemory& available) {
+  if (!available.gpu.has_value()) {
+    return CheckHost(config, placement, plans, available.host);
   }
-  if (need.total <= available_bytes) return absl::OkStatus();
-  const std::string who = ranks.size() == 1 ? "a rank needs "
-                                            : absl::StrCat("the ", ranks.size(),
-                                                           " ranks here need ");
-  const bool lowest = placement.rank == placement.node;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "model: ", who, FormatNeed(need, ranks.size()),
-      " of memory by plan, and this machine has ", FormatBytes(available_bytes),
-      " left",
-      lowest ? absl::StrCat("; ", MemoryAdvice(config, placement.world_size,
-                                               ranks, available_bytes))
-             : ""));
+  COG_RETURN_IF_ERROR(CheckGpu(config, placement, plans, *available.gpu));
+  return CheckCopies(placement, plans, available.host);
 }
 
 std::string MemoryAdvice(const RunConfig& config, int world_size,
-                         absl::Span<const int> ranks, int64_t available_bytes) {
+                         absl::Span<const int> ranks,
+                         const MemoryLimit& limit) {
   const std::optional<MemoryRemedy> remedy =
-      FindMemoryRemedy(config, world_size, ranks, available_bytes);
+      FindMemoryRemedy(config, world_size, ranks, limit);
   if (!remedy.has_value()) {
-    return "use a smaller model.cogformer, or fewer ranks on each machine";
+    return limit.device == DeviceType::kCuda
+               ? "use a smaller model.cogformer, or more ranks with greater "
+                 "degrees in parallel"
+               : "use a smaller model.cogformer, or fewer ranks on each "
+                 "machine";
   }
   return absl::StrCat("set ", remedy->changes, ", to need ",
                       FormatNeed(remedy->need, ranks.size()));

@@ -5,6 +5,7 @@
 #define COGDIST_LAUNCHER_MEMORY_CHECK_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,11 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "launcher/memory_plan.h"
+#include "launcher/memory_remedy.h"
 #include "parallel/communicator.h"
 #include "parallel/rank_context.h"
 #include "proto/run_config.pb.h"
+#include "runtime/device.h"
 
 namespace cogdist {
 
@@ -35,16 +38,26 @@ absl::StatusOr<std::vector<PlacedPlan>> GatherPlans(const RunConfig& config,
                                                     const Placement& placement,
                                                     Communicator& world);
 
-// OK if the ranks on this rank's machine fit into `available_bytes` together.
-// InvalidArgument says how much they need; on the lowest of them, also what to
-// set so that they fit, if that can be helped (memory_remedy.h).
+struct AvailableMemory {
+  int64_t host = 0;            // for all ranks of this machine together
+  std::optional<int64_t> gpu;  // this rank's own, where it computes on one
+};
+
+// What there is before a run takes any, on `device` and its machine.
+AvailableMemory AvailableTo(const Device& device);
+
+// OK if this rank fits into its GPU, or the ranks on this rank's machine fit
+// into its memory together; on GPUs they take copies for checkpoints from it.
+// InvalidArgument says how much they need; on the lowest of the ranks that
+// share the memory, also what to set so that they fit, if that can be helped
+// (memory_remedy.h).
 absl::Status CheckMemory(const RunConfig& config, const Placement& placement,
                          absl::Span<const PlacedPlan> plans,
-                         int64_t available_bytes);
+                         const AvailableMemory& available);
 
 // "set ..., with which N is needed", or what else to do.
 std::string MemoryAdvice(const RunConfig& config, int world_size,
-                         absl::Span<const int> ranks, int64_t available_bytes);
+                         absl::Span<const int> ranks, const MemoryLimit& limit);
 
 }  // namespace cogdist
 

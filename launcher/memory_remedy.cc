@@ -142,11 +142,11 @@ std::vector<std::vector<const Field*>> SetsOf(
 class Search {
  public:
   Search(const RunConfig& config, int world_size, absl::Span<const int> ranks,
-         int64_t available_bytes)
+         const MemoryLimit& limit)
       : config_(config),
         world_size_(world_size),
         ranks_(ranks),
-        available_bytes_(available_bytes) {}
+        limit_(limit) {}
 
   // The cheapest combination that fits, from the smallest set of fields.
   std::optional<MemoryRemedy> Run(const std::vector<Field>& fields) {
@@ -175,7 +175,7 @@ class Search {
       return std::nullopt;
     }
     const std::optional<MemoryNeed> need = NeedOf(changed);
-    if (!need.has_value() || need->total > available_bytes_) {
+    if (!need.has_value() || need->total > limit_.bytes) {
       return std::nullopt;
     }
     return need;
@@ -196,7 +196,7 @@ class Search {
         if (layers_left_ < 0) return std::nullopt;
         const auto plan = TrainingStep::Plan(config, *mesh, rank);
         if (!plan.ok()) return std::nullopt;
-        by_stage[stage] = plan->memory.total();
+        by_stage[stage] = limit_.NeedOf(plan->memory);
       }
       need.total += by_stage[stage];
       need.largest = std::max(need.largest, by_stage[stage]);
@@ -214,7 +214,7 @@ class Search {
   const RunConfig& config_;
   const int world_size_;
   const absl::Span<const int> ranks_;
-  const int64_t available_bytes_;
+  const MemoryLimit limit_;
   int64_t layers_left_ = 2000;  // to plan: some seconds
 };
 
@@ -229,7 +229,7 @@ std::string FormatNeed(const MemoryNeed& need, size_t ranks) {
 std::optional<MemoryRemedy> FindMemoryRemedy(const RunConfig& config,
                                              int world_size,
                                              absl::Span<const int> ranks,
-                                             int64_t available_bytes) {
+                                             const MemoryLimit& limit) {
   const ParallelConfig& parallel = config.parallel();
   const int64_t data_ranks =
       world_size /
@@ -239,7 +239,7 @@ std::optional<MemoryRemedy> FindMemoryRemedy(const RunConfig& config,
       SequenceParallel(config), Checkpointing(config), MicroBatch(config),
       Tensor(config, data_ranks)};
   std::erase_if(fields, [](const Field& field) { return field.empty(); });
-  return Search(config, world_size, ranks, available_bytes).Run(fields);
+  return Search(config, world_size, ranks, limit).Run(fields);
 }
 
 }  // namespace cogdist

@@ -8,11 +8,24 @@
 #include <string>
 
 #include "absl/types/span.h"
+#include "launcher/memory_plan.h"
 #include "proto/run_config.pb.h"
+#include "runtime/device.h"
 
 namespace cogdist {
 
-// Memory of the ranks on one machine, by plan.
+// What ranks have to fit into: the memory of their machine, which a CPU's run
+// takes for everything, or that of a GPU.
+struct MemoryLimit {
+  int64_t bytes = 0;
+  DeviceType device = DeviceType::kCpu;
+
+  int64_t NeedOf(const MemoryPlan& plan) const {
+    return device == DeviceType::kCuda ? plan.device() : plan.total();
+  }
+};
+
+// Memory of the ranks that share it, by plan.
 struct MemoryNeed {
   int64_t total = 0;
   int64_t largest = 0;  // of one rank
@@ -27,15 +40,15 @@ struct MemoryRemedy {
   MemoryNeed need;  // with them
 };
 
-// The least change after which `ranks`, those of a job of `world_size` that are
-// on one machine, fit into `available_bytes`: of one field if that is enough,
+// The least change after which `ranks`, those of a job of `world_size` that
+// share the memory, fit into `limit`: of one field if that is enough,
 // and what costs less time before what costs more. None where nothing that is
 // tried helps. `config` is resolved and valid. Plans some dozens of ranks at
 // most; those of a pipeline stage are taken to need the same.
 std::optional<MemoryRemedy> FindMemoryRemedy(const RunConfig& config,
                                              int world_size,
                                              absl::Span<const int> ranks,
-                                             int64_t available_bytes);
+                                             const MemoryLimit& limit);
 
 }  // namespace cogdist
 

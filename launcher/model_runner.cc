@@ -43,13 +43,6 @@ Batch EmptyBatch(const RunConfig& config) {
   return batch;
 }
 
-void GatherTokens(std::vector<int32_t>& local,
-                  const std::vector<int32_t>& whole,
-                  const std::vector<Piece>& pieces, int64_t tokens) {
-  local.resize(whole.empty() ? 0 : tokens);
-  GatherPieces(absl::MakeSpan(local), whole, pieces);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(
@@ -165,7 +158,20 @@ absl::Status ModelRunner::Allocate(ParamStore::Use use) {
   COG_ASSIGN_OR_RETURN(loss_sums_,
                        Buffer::Allocate(device, sequences * sizeof(double)));
   stream_.FillZero(loss_sums_.data(), loss_sums_.bytes());
+  COG_ASSIGN_OR_RETURN(loss_sums_read_,
+                       HostBuffer::Allocate(device, loss_sums_.bytes()));
+  loss_sums_read_.FillZero();  // all that a device without memory copies
   AllocateShared();
+  return AllocateStaging();
+}
+
+absl::Status ModelRunner::AllocateStaging() {
+  const SequenceLayout layout = LayoutOf({});
+  COG_ASSIGN_OR_RETURN(
+      tokens_, TokenStaging::Create(*context_.device,
+                                    {.micro_batches = PassShape().micro_batches,
+                                     .sequences = layout.batch,
+                                     .tokens = layout.seq}));
   return absl::OkStatus();
 }
 
@@ -205,6 +211,7 @@ absl::Status ModelRunner::Train(LoadMicroBatch load, float gradient_scale,
                                 UnitHooks& hooks) {
   Call call = {.load = load, .hooks = hooks, .gradient_scale = gradient_scale};
   call_ = &call;
+  tokens_.Restart(stream_);
   pipeline_->Train(*this);
   call_ = nullptr;
   return call.status;
@@ -213,6 +220,7 @@ absl::Status ModelRunner::Train(LoadMicroBatch load, float gradient_scale,
 absl::Status ModelRunner::Evaluate(LoadMicroBatch load, UnitHooks& hooks) {
   Call call = {.load = load, .hooks = hooks};
   call_ = &call;
+  tokens_.Restart(stream_);
   pipeline_->Evaluate(*this, PassShape().micro_batches);
   call_ = nullptr;
   return call.status;
@@ -251,15 +259,11 @@ void ModelRunner::Evaluate(const ForwardWork& work) {
 }
 
 void ModelRunner::Load(int64_t index) {
+  if (tokens_.Has(index)) return;
   const absl::Status loaded = call_->load(index, batch_);
   if (!loaded.ok()) batch_ = EmptyBatch(config_);  // not what was found bad
   call_->status.Update(loaded);
-  local_.shape = {batch_.shape.dim(0),
-                  batch_.shape.dim(1) / context_.groups.context->size()};
-  const int64_t tokens = local_.shape.num_elements();
-  GatherTokens(local_.inputs, batch_.inputs, pieces_, tokens);
-  GatherTokens(local_.targets, batch_.targets, pieces_, tokens);
-  GatherTokens(local_.document_start, batch_.document_start, pieces_, tokens);
+  tokens_.Put(index, batch_, pieces_);
 }
 
 CogformerChunk::ForwardArgs ModelRunner::ArgsOf(const ForwardWork& work,
@@ -272,31 +276,24 @@ CogformerChunk::ForwardArgs ModelRunner::ArgsOf(const ForwardWork& work,
                                       .output = work.output,
                                       .gradient_scale = call_->gradient_scale};
   if (shape.IsFirst(rank, work.chunk)) {
-    args.batch.inputs = Upload(local_.inputs, kept);
+    args.batch.inputs = tokens_.Inputs(work.micro_batch, stream_, kept);
   }
-  args.batch.document_start = Upload(local_.document_start, kept);
+  args.batch.document_start =
+      tokens_.DocumentStarts(work.micro_batch, stream_, kept);
   args.layout = LayoutOf(args.batch.document_start);
   if (shape.IsLast(rank, work.chunk)) {
-    args.batch.targets = Upload(local_.targets, scratch);
+    args.batch.targets = tokens_.Targets(work.micro_batch, stream_, scratch);
     args.loss = Context(scratch).Float32({args.layout.rows()});
   }
   return args;
 }
 
-TensorView ModelRunner::Upload(const std::vector<int32_t>& values,
-                               Arena& arena) {
-  if (values.empty()) return TensorView();
-  COG_CHECK_EQ(static_cast<int64_t>(values.size()),
-               local_.shape.num_elements());
-  const TensorView tensor = arena.Allocate(DType::kInt32, local_.shape);
-  stream_.Copy(tensor.data, values.data(), tensor.bytes());
-  return tensor;
-}
-
 void ModelRunner::KeepLoss(int64_t micro_batch, TensorView loss) {
   // Tensor-parallel ranks know the same losses.
   if (!loss || groups_.parallel.tensor_rank() != 0) return;
-  if (groups_.parallel.context_rank() == 0) targets_ += batch_.num_targets;
+  if (groups_.parallel.context_rank() == 0) {
+    targets_ += tokens_.num_targets(micro_batch);
+  }
   // One sum a sequence, so that no sum depends on how these are dealt out.
   const int64_t sequences = SequencesPerPass(config_);
   const int64_t tokens = loss.num_elements() / sequences;
@@ -308,13 +305,14 @@ void ModelRunner::KeepLoss(int64_t micro_batch, TensorView loss) {
   }
 }
 
-ModelRunner::Loss ModelRunner::TakeLoss() {
-  std::vector<double> sums(loss_sums_.bytes() / sizeof(double));
-  stream_.Copy(sums.data(), loss_sums_.data(), loss_sums_.bytes());
+void ModelRunner::ReadLoss() {
+  stream_.Copy(loss_sums_read_.data(), loss_sums_.data(), loss_sums_.bytes());
   stream_.FillZero(loss_sums_.data(), loss_sums_.bytes());
-  stream_.Synchronize();
+}
+
+ModelRunner::Loss ModelRunner::TakeLoss() {
   Loss loss = {.targets = std::exchange(targets_, 0)};
-  for (const double sum : sums) loss.sum.Add(sum);
+  for (const double sum : loss_sums_read_.As<double>()) loss.sum.Add(sum);
   return loss;
 }
 

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "launcher/activation_memory.h"
+#include "launcher/token_staging.h"
 #include "models/cogformer.h"
 #include "models/model_groups.h"
 #include "parallel/param_store.h"
@@ -23,6 +24,7 @@
 #include "runtime/buffer.h"
 #include "runtime/data/batch_loader.h"
 #include "runtime/exact_sum.h"
+#include "runtime/host_buffer.h"
 
 namespace cogdist {
 
@@ -37,6 +39,9 @@ class ModelRunner : private Stage {
   // Collective. `config` (resolved and valid) and `context` outlive the runner.
   static absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
       const RunConfig& config, ParamStore::Use use, RankContext& context);
+
+  // Waits for what uses its memory.
+  ~ModelRunner() override { stream_.Synchronize(); }
 
   ParamStore& params() { return params_; }
   const ModelGroups& groups() const { return groups_; }
@@ -57,13 +62,15 @@ class ModelRunner : private Stage {
   // accumulates.
   absl::Status Evaluate(LoadMicroBatch load, UnitHooks& hooks);
 
-  // Since the last call; of several ranks with the same targets one reports
-  // them, so that the sum over all ranks counts each once.
+  // Of several ranks with the same targets one reports them, so that the sum
+  // over all ranks counts each once.
   struct Loss {
     ExactSum sum;  // of the cross-entropies
     int64_t targets = 0;
   };
-  // Waits for the stream.
+  // Enqueues the copy of the loss since the last call to the host.
+  void ReadLoss();
+  // What the last ReadLoss() has read. REQUIRES: the host has waited for it.
   Loss TakeLoss();
 
  private:
@@ -87,6 +94,7 @@ class ModelRunner : private Stage {
   ParamStore::Allocation AllocationOf(ParamStore::Use use) const;
   absl::Status Allocate(ParamStore::Use use);
   void AllocateShared();
+  absl::Status AllocateStaging();
   absl::Status CreatePipeline();
 
   void Forward(const ForwardWork& work) override;
@@ -98,8 +106,6 @@ class ModelRunner : private Stage {
   // Uploads what the chunk needs of them: to `kept` what its backward pass
   // needs, too.
   CogformerChunk::ForwardArgs ArgsOf(const ForwardWork& work, Arena& kept);
-  // Absent where `values` is empty.
-  TensorView Upload(const std::vector<int32_t>& values, Arena& arena);
   void KeepLoss(int64_t micro_batch, TensorView loss);
 
   PipelineShape PassShape() const;
@@ -122,8 +128,9 @@ class ModelRunner : private Stage {
   std::vector<CogformerChunk::Saved> in_flight_;  // by slot
   const std::vector<Piece> pieces_;  // this rank's tokens of each sequence
   Batch batch_;                      // whole sequences
-  Batch local_;                      // this rank's tokens
+  TokenStaging tokens_;              // this rank's
   Buffer loss_sums_;                 // float64 [sequences of a step]
+  HostBuffer loss_sums_read_;
   int64_t targets_ = 0;
   Call* call_ = nullptr;
 };

@@ -11,8 +11,8 @@ namespace cogdist {
 
 // FLOP/s that the devices of all ranks together reach in dense matrix products:
 // peak_tflops from the configuration, or else measured on every rank at the
-// same time, in the run's precision, with memory that the run's device does not
-// count. Collective.
+// same time, in the run's precision. On a CPU with memory that the run's device
+// does not count. Collective.
 absl::StatusOr<double> PeakFlops(const RunConfig& config,
                                  const RankContext& context);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "launcher/agreement.h"
+#include "launcher/device_choice.h"
 #include "parallel/bootstrap.h"
 #include "runtime/check.h"
 #include "runtime/cpu/cpu_device.h"
@@ -17,31 +18,66 @@
 namespace cogdist {
 namespace {
 
-absl::StatusOr<ExitCode> RunBody(
-    const RunConfig& config, Bootstrap& bootstrap,
-    std::unique_ptr<CpuDevice> device, std::unique_ptr<Communicator> world,
-    absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body) {
-  const Placement& placement = bootstrap.placement();
-  COG_ASSIGN_OR_RETURN(const Mesh mesh,
-                       Mesh::Create(placement.world_size, config.parallel()));
-  COG_ASSIGN_OR_RETURN(
-      RankContext context,
-      MakeRankContext(placement, mesh, std::move(device), std::move(world)));
-  context.ledger = bootstrap.ledger();
-  return body(context);
+// What a rank has before its context. The first outlives the last.
+struct Beginnings {
+  std::unique_ptr<CpuDevice> host = std::make_unique<CpuDevice>();
+  DeviceChoice choice;
+  std::unique_ptr<Device> gpu;          // null where the host computes
+  std::unique_ptr<Communicator> world;  // of the hosts
+
+  Device& device() { return gpu == nullptr ? *host : *gpu; }
+};
+
+// The kind of device, the same on all ranks, which are compared on the way, and
+// a GPU of the rank's own. Collective, and the same error on all ranks.
+absl::Status AgreeOnDevice(const RankProgram& program,
+                           const Placement& placement, Beginnings& rank) {
+  Communicator& world = *rank.world;
+  const absl::StatusOr<DeviceChoice> choice =
+      ChooseDevice(program.device, placement.local_rank);
+  COG_RETURN_IF_ERROR(Agree(world, choice.status()));
+  rank.choice = *choice;
+  if (world.size() > 1) {
+    COG_RETURN_IF_ERROR(CompareTraits(
+        world, TraitsOf(program.config, Name(choice->type), program.options)));
+  }
+  if (choice->gpus == nullptr) return absl::OkStatus();
+  COG_RETURN_IF_ERROR(CheckOwnGpu(*choice, placement, world));
+  absl::StatusOr<std::unique_ptr<Device>> gpu = OpenDevice(*choice);
+  COG_RETURN_IF_ERROR(Agree(world, gpu.status()));
+  rank.gpu = *std::move(gpu);
+  return absl::OkStatus();
 }
 
-// What ends the job in good order, the same on all ranks.
-absl::Status CheckAll(
-    const RunConfig& config, absl::string_view options,
-    const Placement& placement, Communicator& world, DeviceType device,
-    absl::FunctionRef<absl::Status(const Placement&, Communicator&)> check) {
-  // First: ranks with different configurations may find different faults.
-  if (world.size() > 1) {
-    COG_RETURN_IF_ERROR(
-        CompareTraits(world, TraitsOf(config, Name(device), options)));
+// What ends the job in good order, the same on all ranks. First the device:
+// ranks with different configurations may find different faults.
+absl::Status Prepare(const RankProgram& program, const Placement& placement,
+                     Beginnings& rank) {
+  COG_RETURN_IF_ERROR(AgreeOnDevice(program, placement, rank));
+  return Agree(*rank.world,
+               program.check(placement, *rank.world, rank.device()));
+}
+
+absl::StatusOr<ExitCode> RunBody(const RankProgram& program,
+                                 Bootstrap& bootstrap, Beginnings rank) {
+  const Placement& placement = bootstrap.placement();
+  COG_ASSIGN_OR_RETURN(
+      const Mesh mesh,
+      Mesh::Create(placement.world_size, program.config.parallel()));
+  std::unique_ptr<Device> device;
+  if (rank.gpu == nullptr) {
+    device = std::move(rank.host);
+  } else {
+    device = std::move(rank.gpu);
+    // The hosts' communicator stays, and needs the host's device.
+    COG_ASSIGN_OR_RETURN(rank.world, rank.choice.gpus->create_communicator(
+                                         std::move(rank.world), *device));
   }
-  return Agree(world, check(placement, world));
+  COG_ASSIGN_OR_RETURN(RankContext context,
+                       MakeRankContext(placement, mesh, std::move(device),
+                                       std::move(rank.world)));
+  context.ledger = bootstrap.ledger();
+  return program.body(context);
 }
 
 // Until the configuration is known to be good, any time may be in it.
@@ -77,31 +113,26 @@ absl::Status Agree(Communicator& communicator, const absl::Status& mine) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ExitCode> RunAsRank(
-    const RunConfig& config, absl::string_view options,
-    absl::FunctionRef<absl::Status(const Placement&, Communicator&)> check,
-    absl::FunctionRef<absl::StatusOr<ExitCode>(RankContext&)> body) {
+absl::StatusOr<ExitCode> RunAsRank(const RankProgram& program) {
   COG_ASSIGN_OR_RETURN(Bootstrap bootstrap, Bootstrap::Start());
   const int rank = bootstrap.placement().rank;
   CurrentRankTag().rank = rank;
-  auto device = std::make_unique<CpuDevice>();
-  COG_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> world,
-                       bootstrap.CreateWorld(*device));
+  Beginnings own;
+  COG_ASSIGN_OR_RETURN(own.world, bootstrap.CreateWorld(*own.host));
 
-  bootstrap.StartWatch(TimeoutSeconds(config));
-  const absl::Status checked = CheckAll(config, options, bootstrap.placement(),
-                                        *world, device->type(), check);
-  if (!checked.ok()) {
+  bootstrap.StartWatch(TimeoutSeconds(program.config));
+  const absl::Status prepared = Prepare(program, bootstrap.placement(), own);
+  if (!prepared.ok()) {
     // Before any rank returns: mpirun ends the others when the first one does.
-    if (rank == 0) ReportError(checked, std::cerr);
-    world.reset();
+    if (rank == 0) ReportError(prepared, std::cerr);
+    own.world.reset();
     bootstrap.Finish();
-    return ExitCodeOf(checked);
+    return ExitCodeOf(prepared);
   }
 
   WarnOfIdleCores(bootstrap);
   const absl::StatusOr<ExitCode> result =
-      RunBody(config, bootstrap, std::move(device), std::move(world), body);
+      RunBody(program, bootstrap, std::move(own));
   if (!result.ok() && bootstrap.placement().world_size > 1) {
     const absl::Status with_rank(
         result.status().code(),

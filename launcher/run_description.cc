@@ -38,7 +38,8 @@ std::string DescribeLayout(const RunConfig& config, const RunLayout& layout) {
     absl::StrAppend(&text, layout.threads,
                     layout.threads == 1 ? " thread" : " threads", " a rank; ");
   }
-  absl::StrAppend(&text, "CPU, ", Precision_Name(config.precision()));
+  absl::StrAppend(&text, Name(layout.device), ", ",
+                  Precision_Name(config.precision()));
   if (config.deterministic() == LAYOUT_INVARIANT) {
     absl::StrAppend(&text, ", layout-invariant");
   }

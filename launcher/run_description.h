@@ -11,6 +11,7 @@
 #include "launcher/run_summary.h"
 #include "parallel/mesh.h"
 #include "proto/run_config.pb.h"
+#include "runtime/device.h"
 
 namespace cogdist {
 
@@ -20,6 +21,7 @@ std::string DescribeModel(const CogformerConfig& model);
 struct RunLayout {
   Mesh mesh;
   int64_t threads = 0;  // a rank; 0: not known
+  DeviceType device = DeviceType::kCpu;
 };
 
 // `config` is resolved and valid. `plans`: one for each pipeline stage, of a

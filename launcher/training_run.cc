@@ -32,7 +32,9 @@ struct Parts {
 };
 
 RunLayout LayoutOf(const RankContext& context) {
-  return {.mesh = context.mesh, .threads = context.placement.num_threads};
+  return {.mesh = context.mesh,
+          .threads = context.placement.num_threads,
+          .device = context.device->type()};
 }
 
 absl::Status CreateDirectory(const TrainingRunOptions& options,
@@ -64,10 +66,10 @@ absl::Status OpenLog(const RunConfig& config, absl::string_view attempt,
       log, RankLog::Open(directory.log_path(context.rank()),
                          context.rank() == 0 ? &std::cerr : nullptr));
   const Placement& placement = context.placement;
-  log->Info(absl::StrCat("cogdist ", COGDIST_VERSION, ", attempt ", attempt,
-                         ", process ", getpid(), ": rank ", placement.rank,
-                         " of ", placement.world_size, ", ",
-                         placement.num_threads, " threads"));
+  log->Info(absl::StrCat(
+      "cogdist ", COGDIST_VERSION, ", attempt ", attempt, ", process ",
+      getpid(), ": rank ", placement.rank, " of ", placement.world_size, ", ",
+      placement.num_threads, " threads, ", Name(context.device->type())));
   if (context.ledger != nullptr) {
     ShareLedger(directory, *context.ledger, *log);
   }

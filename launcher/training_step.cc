@@ -131,10 +131,11 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   reach(FaultPoint::kCollective);
   data_parallel_.FinishGradients();
   COG_RETURN_IF_ERROR(loaded);  // not before: nothing may be under way
-  Update(Total(*context_.groups.world, LocalTotals(stop)), result);
-  context_.streams.compute->Synchronize();
+  const StepTotals mine = LocalTotals(stop);
+  const double loss_known = MonotonicSeconds();
+  Update(Total(*context_.groups.world, mine), result);
   ReachUpdate(step);
-  result.seconds = MonotonicSeconds() - start;
+  CountSeconds(start, loss_known, result);
   result.hidden_communication = HiddenCommunication();
   return result;
 }
@@ -159,7 +160,10 @@ float TrainingStep::GradientScale() const {
 }
 
 StepTotals TrainingStep::LocalTotals(bool stop) {
-  Optimizer::Norm norm = optimizer_.LocalNorm(*context_.streams.compute);
+  optimizer_.ReadNorm(*context_.streams.compute);
+  runner_->ReadLoss();
+  context_.streams.compute->Synchronize();
+  Optimizer::Norm norm = optimizer_.LocalNorm();
   return {.loss = runner_->TakeLoss().sum,
           .squares = norm.squares,
           .culprit = std::move(norm.culprit),
@@ -180,6 +184,17 @@ void TrainingStep::Update(const StepTotals& totals, Result& result) {
   optimizer_.Update(*context_.streams.compute,
                     {.lr = result.lr, .grad_norm = result.grad_norm});
   data_parallel_.WeightsUpdated();
+}
+
+void TrainingStep::CountSeconds(double start, double loss_known,
+                                Result& result) {
+  Stream& compute = *context_.streams.compute;
+  if (compute.runs_in_caller()) compute.Synchronize();
+  const double end = MonotonicSeconds();
+  result.seconds = compute.runs_in_caller()
+                       ? end - start
+                       : seconds_after_loss_ + loss_known - start;
+  seconds_after_loss_ = end - loss_known;
 }
 
 std::optional<double> TrainingStep::HiddenCommunication() const {

@@ -38,9 +38,13 @@ class TrainingStep {
     // Where skipped: a tensor whose gradient is not finite, if any.
     std::string culprit;
     bool stop_requested = false;  // on any rank
-    double seconds = 0;           // wall time on this rank
+    // Wall time on this rank. On a device that works by itself it is that
+    // within Run() from one step's loss to the next, so that the update counts
+    // with the step after it.
+    double seconds = 0;
     // Share of the time of the replicas' traffic in which this rank computed;
-    // none where there is nothing to send.
+    // none where there is nothing to send, and on a device that works by
+    // itself: finding out would make it wait.
     std::optional<double> hidden_communication;
   };
 
@@ -57,7 +61,8 @@ class TrainingStep {
   const StepPlan& plan() const { return plan_; }
 
   // Update number `step`, from 1. `stop`: this rank's request to stop, which
-  // travels with the loss. Collective; blocks until the update is done.
+  // travels with the loss. Collective. The host waits once, for loss and norm;
+  // the update is enqueued on the compute stream.
   absl::StatusOr<Result> Run(int64_t step, LoadMicroBatch load, bool stop);
 
   // Forward passes alone; the runner has the loss. Collective.
@@ -84,10 +89,13 @@ class TrainingStep {
 
   // Of every target's cross-entropy in the loss.
   float GradientScale() const;
+  // Waits for the passes.
   StepTotals LocalTotals(bool stop);
   // With all ranks' totals, unless these are not finite.
   void Update(const StepTotals& totals, Result& result);
   void ReachUpdate(int64_t step);  // where a fault may be injected
+  // Run() began at `start`, and the loss was known at `loss_known`.
+  void CountSeconds(double start, double loss_known, Result& result);
   std::optional<double> HiddenCommunication() const;
 
   const RunConfig& config_;
@@ -96,6 +104,7 @@ class TrainingStep {
   DataParallel data_parallel_;
   Optimizer optimizer_;
   StepPlan plan_;
+  double seconds_after_loss_ = 0;  // of the last Run()
 };
 
 }  // namespace cogdist

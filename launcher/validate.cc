@@ -11,7 +11,6 @@ absl::Status ValidateConfig(const RunConfig& config,
   Faults faults;
   CheckRanges(config, training, faults);
   CheckModel(config, faults);
-  CheckBuilt(config, faults);
   if (options.purpose != ValidateOptions::Purpose::kGeneration) {
     CheckLayout(config, options.world_size, faults);
     CheckParallel(config, faults);

@@ -20,9 +20,6 @@ void CheckRanges(const RunConfig& config, bool training, Faults& faults);
 // Heads against the hidden size, key/value heads, layers with softmax.
 void CheckModel(const RunConfig& config, Faults& faults);
 
-// What the schema has and this version of the program has not.
-void CheckBuilt(const RunConfig& config, Faults& faults);
-
 // Ranks against the degrees of parallelism, batch against data-parallel ranks.
 void CheckLayout(const RunConfig& config, int64_t world_size, Faults& faults);
 

@@ -39,7 +39,7 @@ class DataParallel : public UnitHooks {
   void BeginStep(int micro_batches);
   void Begin(ParamStore::UnitId unit, Pass pass) override;
   void End(ParamStore::UnitId unit, Pass pass) override;
-  // Waits for the sums: the host may read the owned gradients.
+  // The compute stream waits for the sums, and sees the owned gradients.
   void FinishGradients();
   void WeightsUpdated() { weights_.Updated(); }
 
@@ -56,7 +56,7 @@ class DataParallel : public UnitHooks {
     double exposed_seconds = 0;
   };
   // From one FinishGradients() to the next: of a step, and of the weights'
-  // gathering before it.
+  // gathering before it. Seconds are 0 where streams run by themselves.
   const Stats& stats() const { return stats_; }
 
   // How long the traffic of the last step takes with no computation beside it.

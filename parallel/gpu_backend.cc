@@ -9,9 +9,14 @@
 #include "absl/strings/str_cat.h"
 
 namespace cogdist {
+namespace {
+
+constexpr const char* kPathVariable = "COGDIST_GPU_MODULE";
+
+}  // namespace
 
 std::string GpuModulePath() {
-  if (const char* named = std::getenv("COGDIST_GPU_MODULE")) return named;
+  if (const char* named = std::getenv(kPathVariable)) return named;
   constexpr const char* kName = "libcogdist_cuda.so";
   std::error_code error;
   const std::filesystem::path folder =
@@ -19,6 +24,11 @@ std::string GpuModulePath() {
   const std::filesystem::path beside = folder / kName;
   if (std::filesystem::exists(beside, error)) return beside.string();
   return (folder.parent_path() / "lib" / "cogdist" / kName).string();
+}
+
+bool MayHaveGpus() {
+  return std::getenv(kPathVariable) != nullptr ||
+         dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr;
 }
 
 absl::StatusOr<const GpuBackend*> OpenGpuBackend(const std::string& path) {

@@ -3,6 +3,7 @@
 // a GPU is used; a program without it starts as fast and as anywhere.
 //
 //   COG_ASSIGN_OR_RETURN(const GpuBackend* gpus, OpenGpuBackend());
+//   COG_ASSIGN_OR_RETURN(const int count, gpus->count_devices());
 //   COG_ASSIGN_OR_RETURN(auto device, gpus->create_device(local_rank % count));
 //   COG_ASSIGN_OR_RETURN(auto world, gpus->create_communicator(host, *device));
 //
@@ -25,6 +26,9 @@ namespace cogdist {
 struct GpuBackend {
   // GPUs that this process can use; 0 where there is no driver.
   absl::StatusOr<int> (*count_devices)() = nullptr;
+  // Where on this machine the GPU `index` sits, e.g. "0000:3b:00.0": two ranks
+  // may see the same one under different indices.
+  absl::StatusOr<std::string> (*place_of_device)(int index) = nullptr;
   // For the rank's thread, which calls this.
   absl::StatusOr<std::unique_ptr<Device>> (*create_device)(int index) = nullptr;
   // Collectives on the device's memory for the ranks of `host`, which goes on
@@ -37,6 +41,11 @@ struct GpuBackend {
 // The module of this program: what the environment variable COGDIST_GPU_MODULE
 // names, else libcogdist_cuda.so beside the program or in ../lib/cogdist.
 std::string GpuModulePath();
+
+// Whether opening it can be worth its time, half a second where the libraries
+// are installed: there is a driver, or the environment names a module. Costs a
+// look into the loader's folders.
+bool MayHaveGpus();
 
 // Opens it; it stays open. UNAVAILABLE says which library is missing.
 absl::StatusOr<const GpuBackend*> OpenGpuBackend(

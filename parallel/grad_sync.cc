@@ -138,8 +138,7 @@ void GradSync::Finish() {
   for (const ParamStore::UnitId unit : std::exchange(waiting_, {})) Send(unit);
   while (!sent_slots_.empty()) Collect(sent_slots_.front());
   SumCopies();
-  // The host is about to read the gradients' norm anyway.
-  args_.timer.WaitOnHost();
+  args_.timer.WaitForAll();
   SumTied();
 }
 

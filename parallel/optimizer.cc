@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
-#include <vector>
 
 #include "kernels/adamw.h"
 #include "kernels/reduce.h"
@@ -36,17 +35,21 @@ absl::StatusOr<Optimizer> Optimizer::Create(const Args& args) {
   for (const ParamStore::Tensor& tensor : args.params.tensors()) {
     chunks += NumChunks(args.params, tensor);
   }
-  COG_ASSIGN_OR_RETURN(
-      Buffer squares,
-      Buffer::Allocate(args.device, chunks * SizeOf(DType::kFloat64)));
-  return Optimizer(args.config, args.params, std::move(squares));
+  const int64_t bytes = chunks * SizeOf(DType::kFloat64);
+  COG_ASSIGN_OR_RETURN(Buffer squares, Buffer::Allocate(args.device, bytes));
+  COG_ASSIGN_OR_RETURN(HostBuffer read,
+                       HostBuffer::Allocate(args.device, bytes));
+  read.FillZero();  // all that a device without memory copies
+  return Optimizer(args, std::move(squares), std::move(read));
 }
 
-Optimizer::Optimizer(const OptimizerConfig& config, ParamStore& params,
-                     Buffer squares)
-    : config_(config), params_(&params), squares_(std::move(squares)) {}
+Optimizer::Optimizer(const Args& args, Buffer squares, HostBuffer squares_read)
+    : config_(args.config),
+      params_(&args.params),
+      squares_(std::move(squares)),
+      squares_read_(std::move(squares_read)) {}
 
-Optimizer::Norm Optimizer::LocalNorm(Stream& stream) {
+void Optimizer::ReadNorm(Stream& stream) {
   const TensorView sums = squares_.View(DType::kFloat64);
   int64_t next = 0;
   for (const ParamStore::Tensor& tensor : params_->tensors()) {
@@ -57,12 +60,12 @@ Optimizer::Norm Optimizer::LocalNorm(Stream& stream) {
                         .x = params_->gradients(params_->share(tensor))});
     next += chunks;
   }
-  if (stream.device_type() == DeviceType::kMeta) return Norm();
-  std::vector<double> host(next);
-  stream.Copy(host.data(), sums.data, next * sizeof(double));
-  stream.Synchronize();
+  stream.Copy(squares_read_.data(), squares_.data(), squares_.bytes());
+}
+
+Optimizer::Norm Optimizer::LocalNorm() const {
   Norm norm;
-  auto sum = host.begin();
+  auto sum = squares_read_.As<double>().begin();
   for (const ParamStore::Tensor& tensor : params_->tensors()) {
     for (int64_t i = NumChunks(*params_, tensor); i > 0; --i, ++sum) {
       const bool finite = std::isfinite(*sum);

@@ -1,9 +1,11 @@
 // One update of the parameters that this rank owns, from their summed
 // gradients: norm, clipping, AdamW (kernels/adamw.h), fresh low-precision
 // weights. Walks over what the parameter store has registered. A step has three
-// parts, so that ranks agree on it in one exchange:
+// parts, so that the host waits once, and ranks agree in one exchange:
 //
-//   mine = optimizer.LocalNorm(stream);
+//   optimizer.ReadNorm(stream);
+//   stream.Synchronize();                               for the loss, too
+//   mine = optimizer.LocalNorm();
 //   ...            merged over the world with the loss (parallel/step_totals.h)
 //   optimizer.Update({...});      unless loss or norm are not finite
 
@@ -19,6 +21,7 @@
 #include "runtime/buffer.h"
 #include "runtime/device.h"
 #include "runtime/exact_sum.h"
+#include "runtime/host_buffer.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
@@ -40,8 +43,11 @@ class Optimizer {
     // The first tensor whose gradient is not finite, if any.
     std::string culprit;
   };
-  // Of this rank's share of the gradients. Blocks until it is known.
-  Norm LocalNorm(Stream& stream);
+  // Enqueues the sums of squares of this rank's share of the gradients, and
+  // their copy to the host.
+  void ReadNorm(Stream& stream);
+  // What the last ReadNorm() has read. REQUIRES: the host has waited for it.
+  Norm LocalNorm() const;
 
   struct UpdateArgs {
     double lr = 0;
@@ -56,11 +62,13 @@ class Optimizer {
   void set_updates(int64_t updates) { updates_ = updates; }
 
  private:
-  Optimizer(const OptimizerConfig& config, ParamStore& params, Buffer squares);
+  Optimizer(const Args& args, Buffer squares, HostBuffer squares_read);
 
   OptimizerConfig config_;
   ParamStore* params_;
-  Buffer squares_;  // float64, by chunk of this rank's share of each tensor
+  // float64, by chunk of this rank's share of each tensor.
+  Buffer squares_;
+  HostBuffer squares_read_;
   int64_t updates_ = 0;
 };
 

@@ -7,6 +7,7 @@
 namespace cogdist {
 
 void TrafficTimer::Begin() {
+  if (!timed_) return;
   Look();
   if (busy_) return;
   busy_ = true;
@@ -14,22 +15,19 @@ void TrafficTimer::Begin() {
 }
 
 void TrafficTimer::Wait(const Event& event) {
+  if (!timed_) return compute_.Wait(event);
   if (!event.Done()) {
     const double start = MonotonicSeconds();
     compute_.Wait(event);
-    if (compute_.device_type() == DeviceType::kCpu) compute_.Synchronize();
+    compute_.Synchronize();
     totals_.waited_seconds += MonotonicSeconds() - start;
   }
   Look();
 }
 
-void TrafficTimer::WaitOnHost() {
-  compute_.Synchronize();
-  const double start = MonotonicSeconds();
-  compute_.Wait(communication_.Record());
-  compute_.Synchronize();
-  totals_.waited_seconds += MonotonicSeconds() - start;
-  Look();
+void TrafficTimer::WaitForAll() {
+  if (timed_) compute_.Synchronize();
+  Wait(communication_.Record());
 }
 
 TrafficTimer::Totals TrafficTimer::Take() {

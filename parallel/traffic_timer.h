@@ -8,28 +8,32 @@
 
 namespace cogdist {
 
+// Times what a host's streams do: their kernels run in the caller's thread, so
+// the caller's clock sees them. Streams that run by themselves are ordered
+// alike, but not timed, since the host would have to wait for them.
 class TrafficTimer {
  public:
   // Both outlive it.
   TrafficTimer(Stream& compute, Stream& communication)
-      : compute_(compute), communication_(communication) {}
+      : compute_(compute),
+        communication_(communication),
+        timed_(compute.runs_in_caller()) {}
 
   // Before a collective is enqueued.
   void Begin();
-  // Makes the compute stream wait for `event`. A host's stream runs kernels in
-  // the caller's thread, which would wait in the next one: it waits here, where
-  // it is timed. Elsewhere only WaitOnHost() is timed.
+  // Makes the compute stream wait for `event`. A host's stream would wait in
+  // the next kernel: it waits here, where it is timed.
   void Wait(const Event& event);
-  // Lets the host wait for both streams; what the compute stream takes is not
-  // waiting.
-  void WaitOnHost();
+  // Likewise for all that is on the communication stream; what the compute
+  // stream itself takes is not waiting.
+  void WaitForAll();
 
   struct Totals {
     // In which the communication stream had work, as seen from the calls above.
     double busy_seconds = 0;
     double waited_seconds = 0;  // for it
   };
-  // Since the last call.
+  // Since the last call; zeros where nothing is timed.
   Totals Take();
 
  private:
@@ -38,6 +42,7 @@ class TrafficTimer {
 
   Stream& compute_;
   Stream& communication_;
+  const bool timed_;
   bool busy_ = false;
   double busy_since_ = 0;
   Totals totals_;

@@ -5,6 +5,7 @@
 #define COGDIST_RUNTIME_DEVICE_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -56,6 +57,19 @@ class Device {
   // Lets asynchronous work of this device's streams advance; cheap when there
   // is none. A no-op where the hardware advances it.
   virtual void Progress() {}
+
+  // Bytes that it could still give out; the largest number where only the
+  // system knows.
+  virtual int64_t AvailableBytes() const {
+    return std::numeric_limits<int64_t>::max();
+  }
+
+  // `bytes` of uninitialised host memory that copies to and from the device
+  // reach by themselves, while the host goes on; not counted in memory(). Plain
+  // memory, unless the device needs another kind. RESOURCE_EXHAUSTED with the
+  // size.
+  virtual absl::StatusOr<void*> AllocateHost(int64_t bytes);
+  virtual void FreeHost(void* memory);
 };
 
 }  // namespace cogdist

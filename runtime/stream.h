@@ -42,6 +42,9 @@ class Stream {
 
   virtual Device& device() const = 0;
   DeviceType device_type() const { return device().type(); }
+  // Kernels run in the thread that calls them, and it waits where they do: what
+  // they take is timed by its clock, and waiting for them costs nothing more.
+  bool runs_in_caller() const { return device_type() == DeviceType::kCpu; }
 
   // Copies between any two memories of this device and the host. Host memory
   // must stay valid and unchanged until the copy is done.

@@ -21,7 +21,7 @@ void PrintOnRankZero(const RankContext& context,
 }
 
 absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
-  const auto check = [](const Placement&, Communicator&) {
+  const auto check = [](const Placement&, Communicator&, const Device&) {
     return absl::OkStatus();
   };
   const auto body = [](RankContext& context) -> absl::StatusOr<ExitCode> {
@@ -32,17 +32,21 @@ absl::StatusOr<ExitCode> RunKernelsAndCollectives() {
     PrintOnRankZero(context, rows);
     return ExitCode::kDone;
   };
-  return RunAsRank(RunConfig(), "bench", check, body);
+  return RunAsRank({.config = RunConfig(),
+                    .options = "bench",
+                    .device = AUTO,
+                    .check = check,
+                    .body = body});
 }
 
 absl::StatusOr<ExitCode> RunSteps(const RunConfig& config, int64_t steps) {
-  const auto check = [&](const Placement& placement,
-                         Communicator& world) -> absl::Status {
+  const auto check = [&](const Placement& placement, Communicator& world,
+                         const Device& device) -> absl::Status {
     COG_RETURN_IF_ERROR(ValidateConfig(
         config, {.world_size = placement.world_size, .check_files = false}));
     COG_ASSIGN_OR_RETURN(const std::vector<PlacedPlan> plans,
                          GatherPlans(config, placement, world));
-    return CheckMemory(config, placement, plans, AvailableMemoryBytes());
+    return CheckMemory(config, placement, plans, AvailableTo(device));
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(const std::vector<BenchmarkRow> rows,
@@ -50,7 +54,11 @@ absl::StatusOr<ExitCode> RunSteps(const RunConfig& config, int64_t steps) {
     PrintOnRankZero(context, rows);
     return ExitCode::kDone;
   };
-  return RunAsRank(config, "bench", check, body);
+  return RunAsRank({.config = config,
+                    .options = "bench",
+                    .device = config.device(),
+                    .check = check,
+                    .body = body});
 }
 
 absl::StatusOr<ExitCode> RunBench(const ParsedCommand& command) {

@@ -54,7 +54,8 @@ void Print(const EvaluationResult& result) {
 
 absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(RunConfig config, LoadConfig(command));
-  const auto check = [&](const Placement& placement, Communicator&) {
+  const auto check = [&](const Placement& placement, Communicator&,
+                         const Device&) {
     FitToRanks(placement.world_size, config);
     return ValidateConfig(config,
                           {.world_size = placement.world_size,
@@ -80,7 +81,11 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
     if (context.rank() == 0) Print(*result);
     return ExitCode::kDone;
   };
-  return RunAsRank(config, "eval", check, body);
+  return RunAsRank({.config = config,
+                    .options = "eval",
+                    .device = config.device(),
+                    .check = check,
+                    .body = body});
 }
 
 }  // namespace

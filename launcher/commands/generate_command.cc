@@ -2,15 +2,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "launcher/commands/commands.h"
+#include "launcher/device_choice.h"
 #include "launcher/generator.h"
 #include "launcher/inference.h"
 #include "launcher/validate.h"
 #include "parallel/single_communicator.h"
-#include "runtime/cpu/cpu_device.h"
 #include "runtime/data/tokenizer.h"
 #include "runtime/data/utf8.h"
 #include "runtime/status_macros.h"
@@ -111,10 +112,12 @@ absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const std::vector<int32_t> ids,
                        EncodePrompt(config, *tokenizer, prompt));
 
-  COG_ASSIGN_OR_RETURN(
-      RankContext context,
-      MakeRankContext(Placement(), Mesh(), std::make_unique<CpuDevice>(),
-                      std::make_unique<SingleCommunicator>()));
+  COG_ASSIGN_OR_RETURN(const DeviceChoice choice,
+                       ChooseDevice(config.device(), /*local_rank=*/0));
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, OpenDevice(choice));
+  COG_ASSIGN_OR_RETURN(RankContext context,
+                       MakeRankContext(Placement(), Mesh(), std::move(device),
+                                       std::make_unique<SingleCommunicator>()));
   COG_ASSIGN_OR_RETURN(
       const std::unique_ptr<Generator> generator,
       Generator::Create(config, *context.device, *context.streams.compute));

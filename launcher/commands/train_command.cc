@@ -111,7 +111,7 @@ absl::Status CheckAlone(const TrainOptions& options,
 }
 
 absl::Status Check(TrainOptions& options, const Placement& placement,
-                   Communicator& world) {
+                   Communicator& world, const Device& device) {
   const absl::Status alone = Agree(world, CheckAlone(options, placement));
   if (!alone.ok() || options.dry_run) return alone;
   TrainingRunOptions& run = options.run;
@@ -120,7 +120,7 @@ absl::Status Check(TrainOptions& options, const Placement& placement,
       FindStepToResume(PosixFileSystem(), run.config, run.resume, world));
   COG_ASSIGN_OR_RETURN(const std::vector<PlacedPlan> plans,
                        GatherPlans(run.config, placement, world));
-  return CheckMemory(run.config, placement, plans, AvailableMemoryBytes());
+  return CheckMemory(run.config, placement, plans, AvailableTo(device));
 }
 
 // Nothing is left to do, by the checkpoint that would be gone on from.
@@ -160,12 +160,19 @@ absl::StatusOr<ExitCode> RunTrain(const ParsedCommand& command) {
   if (options.planned_ranks > 0) return PlanOtherJob(options);
   // From here on, so that it counts while ranks meet and load, too.
   const StopRequest stop(options.run.config.time_limit_seconds());
-  return RunAsRank(
-      options.run.config, Describe(command),
-      [&](const Placement& placement, Communicator& world) {
-        return Check(options, placement, world);
-      },
-      [&](RankContext& context) { return TrainRank(options, stop, context); });
+  const RunConfig& config = options.run.config;
+  return RunAsRank({.config = config,
+                    .options = Describe(command),
+                    .device = options.dry_run ? CPU : config.device(),
+                    .check =
+                        [&](const Placement& placement, Communicator& world,
+                            const Device& device) {
+                          return Check(options, placement, world, device);
+                        },
+                    .body =
+                        [&](RankContext& context) {
+                          return TrainRank(options, stop, context);
+                        }});
 }
 
 }  // namespace

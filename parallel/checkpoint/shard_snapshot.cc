@@ -1,7 +1,7 @@
 #include "parallel/checkpoint/shard_snapshot.h"
 
 #include <algorithm>
-#include <new>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -55,17 +55,18 @@ absl::Status ShardSnapshot::Take(const ParamStore& params, Stream& stream) {
   for (const SliceToWrite& slice : slices_) {
     elements_ += slice.region.range.count;
   }
-  if (elements_ > capacity_) {
-    data_.reset();
-    data_.reset(new (std::nothrow) float[elements_]);
-    capacity_ = data_ == nullptr ? 0 : elements_;
+  if (bytes() > data_.bytes()) {
+    data_ = HostBuffer();  // first: both may be too much
+    absl::StatusOr<HostBuffer> data =
+        HostBuffer::Allocate(stream.device(), bytes());
+    if (!data.ok()) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(data.status().message(),
+                       ", for a copy of the state that this rank is to write"));
+    }
+    data_ = *std::move(data);
   }
-  if (elements_ > capacity_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no ", bytes(), " bytes of host memory for a copy of the ",
-                     "state that this rank is to write"));
-  }
-  float* to = data_.get();
+  float* to = data_.As<float>().data();
   for (SliceToWrite& slice : slices_) {
     stream.Copy(to, slice.data.data, slice.data.bytes());
     to += slice.region.range.count;
@@ -109,7 +110,7 @@ absl::Status ShardSnapshot::WriteContents(const WriteArgs& args,
   shard.set_header_crc32c(Crc32c(writer.header()));
   int64_t offset = shard.header_bytes();
   // The writer's order is that of the slices: all types are the same.
-  const char* data = reinterpret_cast<const char*>(data_.get());
+  const char* data = static_cast<const char*>(data_.data());
   for (const SliceToWrite& slice : slices_) {
     CheckpointTensor& tensor = *manifest.add_tensors();
     Describe(slice, offset, tensor);

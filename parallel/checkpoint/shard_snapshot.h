@@ -5,7 +5,6 @@
 #define COGDIST_PARALLEL_CHECKPOINT_SHARD_SNAPSHOT_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "parallel/param_store.h"
 #include "proto/checkpoint.pb.h"
 #include "runtime/file_system.h"
+#include "runtime/host_buffer.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
@@ -23,8 +23,8 @@ namespace cogdist {
 class ShardSnapshot {
  public:
   // Copies what this rank is to write, in order on `stream`, and waits for it.
-  // The host memory is kept for the next snapshot. RESOURCE_EXHAUSTED if there
-  // is not enough.
+  // The host memory is kept for the next snapshot; the stream's device outlives
+  // it. RESOURCE_EXHAUSTED if there is not enough.
   absl::Status Take(const ParamStore& params, Stream& stream);
 
   // Of the slices.
@@ -48,9 +48,8 @@ class ShardSnapshot {
                              CheckpointManifest& manifest) const;
 
   std::vector<SliceToWrite> slices_;  // their views are of no use any more
-  std::unique_ptr<float[]> data_;     // theirs, one after another
+  HostBuffer data_;                   // theirs, one after another
   int64_t elements_ = 0;
-  int64_t capacity_ = 0;
 };
 
 }  // namespace cogdist

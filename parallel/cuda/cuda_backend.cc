@@ -19,6 +19,7 @@ absl::StatusOr<std::unique_ptr<Device>> CreateDevice(int index) {
 
 constexpr GpuBackend kBackend = {
     .count_devices = CudaDevice::Count,
+    .place_of_device = CudaDevice::PlaceOf,
     .create_device = CreateDevice,
     .create_communicator = NcclCommunicator::Create};
 

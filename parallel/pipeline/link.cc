@@ -93,11 +93,11 @@ int64_t PipelineLink::workspace_bytes() const {
 }
 
 void PipelineLink::WaitFor(const Event& event) {
-  if (event.Done()) return;
   Stream& compute = *args_.compute;
+  const bool timed = compute.runs_in_caller() && !event.Done();
   compute.Wait(event);
-  // The next kernel would wait here, too, where kernels run on this thread.
-  if (compute.device_type() != DeviceType::kCpu) return;
+  // The next kernel would wait here, too.
+  if (!timed) return;
   const double start = MonotonicSeconds();
   compute.Synchronize();
   waited_seconds_ += MonotonicSeconds() - start;

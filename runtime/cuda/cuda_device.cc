@@ -22,6 +22,14 @@ absl::StatusOr<int> CudaDevice::Count() {
   return count;
 }
 
+absl::StatusOr<std::string> CudaDevice::PlaceOf(int index) {
+  char place[32] = "";
+  COG_RETURN_IF_ERROR(
+      CudaStatus(cudaDeviceGetPCIBusId(place, sizeof(place), index),
+                 "cudaDeviceGetPCIBusId"));
+  return std::string(place);
+}
+
 absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(
     int index, const KernelTable& kernels) {
   COG_ASSIGN_OR_RETURN(const int count, Count());
@@ -65,6 +73,32 @@ void CudaDevice::Free(void* memory, int64_t bytes) {
   COG_CHECK_CUDA(cudaSetDevice(index_));
   COG_CHECK_CUDA(cudaFree(memory));
   memory_.current_bytes -= bytes;
+}
+
+int64_t CudaDevice::AvailableBytes() const {
+  COG_CHECK_CUDA(cudaSetDevice(index_));
+  size_t free = 0, total = 0;
+  COG_CHECK_CUDA(cudaMemGetInfo(&free, &total));
+  return static_cast<int64_t>(free);
+}
+
+absl::StatusOr<void*> CudaDevice::AllocateHost(int64_t bytes) {
+  COG_CHECK_GE(bytes, 0);
+  COG_CHECK_CUDA(cudaSetDevice(index_));
+  void* memory = nullptr;
+  const cudaError_t error =
+      cudaHostAlloc(&memory, std::max<int64_t>(bytes, 1), cudaHostAllocDefault);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // or the next kernel would be blamed for it
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "cannot allocate ", bytes, " bytes of pinned host memory"));
+  }
+  COG_RETURN_IF_ERROR(CudaStatus(error, "cudaHostAlloc"));
+  return memory;
+}
+
+void CudaDevice::FreeHost(void* memory) {
+  if (memory != nullptr) COG_CHECK_CUDA(cudaFreeHost(memory));
 }
 
 std::unique_ptr<Stream> CudaDevice::CreateStream() {

@@ -4,6 +4,7 @@
 #define COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "runtime/cuda/cuda_event_pool.h"
@@ -17,6 +18,8 @@ class CudaDevice : public Device {
  public:
   // GPUs that this process can use; 0 where there is no driver.
   static absl::StatusOr<int> Count();
+  // "0000:3b:00.0": domain, bus, device and function.
+  static absl::StatusOr<std::string> PlaceOf(int index);
   // The GPU `index`, whose streams hand out `kernels`. The thread that calls
   // this is the one that uses the device.
   static absl::StatusOr<std::unique_ptr<CudaDevice>> Create(
@@ -30,6 +33,11 @@ class CudaDevice : public Device {
   absl::StatusOr<void*> Allocate(int64_t bytes) override;
   void Free(void* memory, int64_t bytes) override;
   MemoryStats memory() const override { return memory_; }
+  // What CUDA says: of all processes' memory.
+  int64_t AvailableBytes() const override;
+  // Pinned.
+  absl::StatusOr<void*> AllocateHost(int64_t bytes) override;
+  void FreeHost(void* memory) override;
   std::unique_ptr<Stream> CreateStream() override;
 
   int index() const { return index_; }

@@ -62,9 +62,12 @@ class Workplace {
     return ReadFile(dir_ / name).value();
   }
 
-  // `args` are the words of a command line, quoted for the shell.
-  ProcessResult Run(absl::string_view args) const {
-    return RunShell(absl::StrCat(COGDIST_BINARY, " ", args), dir_.path());
+  // `args` are the words of a command line, quoted for the shell; so is what
+  // `environment` sets.
+  ProcessResult Run(absl::string_view args,
+                    absl::string_view environment = "") const {
+    return RunShell(absl::StrCat(environment, " ", COGDIST_BINARY, " ", args),
+                    dir_.path());
   }
 
  private:
@@ -75,6 +78,22 @@ void ExpectRefused(const ProcessResult& outcome, const std::string& message) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.output, HasSubstr("cogdist: error: "));
   EXPECT_THAT(outcome.output, HasSubstr(message));
+}
+
+TEST(BadInputTest, CudaNeedsItsModuleToRunAndNotToPlan) {
+  constexpr char kNoModule[] = "COGDIST_GPU_MODULE=/none/cuda.so";
+  const Workplace place;
+  const ProcessResult refused =
+      place.Run("good.pbtxt --set device=CUDA", kNoModule);
+  ExpectRefused(refused, "device: CUDA: cannot use GPUs: /none/cuda.so: ");
+  EXPECT_THAT(refused.output, HasSubstr("or set device: CPU\n"));
+  const ProcessResult plan =
+      place.Run("good.pbtxt --set device=CUDA --dry_run", kNoModule);
+  EXPECT_EQ(plan.exit_code, 0) << plan.output;
+  EXPECT_THAT(plan.output, HasSubstr("a rank; CUDA, FP32"));
+  const ProcessResult automatic = place.Run("good.pbtxt --steps 1", kNoModule);
+  EXPECT_EQ(automatic.exit_code, 0) << automatic.output;
+  EXPECT_THAT(automatic.output, HasSubstr("a rank; CPU, FP32"));
 }
 
 TEST(BadInputTest, TheUnchangedConfigurationIsGood) {
@@ -181,7 +200,6 @@ TEST(BadInputTest, Configurations) {
       {"name: \"good\"", "init_from: \"none\"", "or leave init_from out"},
       {"name: \"good\"", "tokenizer: \"none\"",
        "give a tokenizer.json, or the word bytes"},
-      {"name: \"good\"", "device: CUDA", "set device: CPU"},
       {"name: \"good\"", "parallel { tensor: 2 }", "start 2 ranks"},
       {"name: \"good\"", "evaluation { every_steps: 5 }",
        "needs "

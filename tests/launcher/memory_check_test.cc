@@ -69,8 +69,8 @@ std::string Message(int ranks, int64_t available_bytes) {
     COG_CHECK_OK(plans.status());
     EXPECT_EQ(plans->size(), ranks);
     if (context.rank() > 0) return;
-    const absl::Status status =
-        CheckMemory(Config(), context.placement, *plans, available_bytes);
+    const absl::Status status = CheckMemory(Config(), context.placement, *plans,
+                                            {.host = available_bytes});
     EXPECT_TRUE(status.ok() || absl::IsInvalidArgument(status)) << status;
     message = std::string(status.message());
   });
@@ -86,7 +86,7 @@ TEST(MemoryCheckTest, TheRanksOfOneMachineShareItsMemory) {
   const std::vector<PlacedPlan> plans = {OnNode(0, kGiB), OnNode(1, 2 * kGiB),
                                          OnNode(0, kGiB), OnNode(1, 3 * kGiB)};
   const auto check = [&](const Placement& placement, int64_t available) {
-    return CheckMemory(Config(), placement, plans, available);
+    return CheckMemory(Config(), placement, plans, {.host = available});
   };
   EXPECT_TRUE(check({.rank = 0, .world_size = 4, .node = 0}, 2 * kGiB).ok());
   EXPECT_FALSE(
@@ -144,10 +144,10 @@ TEST(MemoryCheckTest, TensorRanksShareWhatOtherwiseHasToBeGathered) {
   const auto plan =
       TrainingStep::Plan(shared, *Mesh::Create(2, shared.parallel()), 0);
   ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_THAT(MemoryAdvice(config, 2, {0, 1}, 2 * plan->memory.total()),
+  EXPECT_THAT(MemoryAdvice(config, 2, {0, 1}, {2 * plan->memory.total()}),
               HasSubstr("set parallel.tensor: 2, to need "));
   // Sequence parallelism is for tensor ranks only.
-  EXPECT_THAT(MemoryAdvice(config, 2, {0, 1}, 2 * plan->memory.total() - 1),
+  EXPECT_THAT(MemoryAdvice(config, 2, {0, 1}, {2 * plan->memory.total() - 1}),
               HasSubstr("and parallel.tensor: 2, to need "));
 }
 
@@ -157,9 +157,40 @@ TEST(MemoryCheckTest, AdviceForALargeModelTakesNoMoreThanSeconds) {
       LoadRunConfig("configs/cogformer_1b.pbtxt", {"parallel.zero_stage=0"});
   ASSERT_TRUE(config.ok()) << config.status();
   const double start = MonotonicSeconds();
-  EXPECT_THAT(MemoryAdvice(*config, 64, {0}, 1 << 20),
+  EXPECT_THAT(MemoryAdvice(*config, 64, {0}, {1 << 20}),
               HasSubstr("use a smaller model.cogformer"));
   RecordProperty("seconds", absl::StrCat(MonotonicSeconds() - start));
+}
+
+// A rank alone fills its GPU; only copies for checkpoints are on the host.
+TEST(MemoryCheckTest, ARankHasItsGpuForItself) {
+  constexpr int64_t kGiB = int64_t{1} << 30;
+  std::vector<PlacedPlan> plans = {OnNode(0, 5 * kGiB), OnNode(0, 2 * kGiB)};
+  for (PlacedPlan& plan : plans) plan.plan.memory.checkpoint = kGiB;
+  const auto check = [&](int rank, const AvailableMemory& available) {
+    return std::string(
+        CheckMemory(Config(), {.rank = rank, .world_size = 2}, plans, available)
+            .message());
+  };
+  EXPECT_EQ(check(0, {.host = 2 * kGiB, .gpu = 5 * kGiB}), "");
+  EXPECT_EQ(check(1, {.host = 2 * kGiB, .gpu = 2 * kGiB}), "");
+  EXPECT_THAT(check(0, {.host = 2 * kGiB, .gpu = 5 * kGiB - 1}),
+              HasSubstr("model: a rank needs 5.00 GiB of GPU memory by plan, "
+                        "and its GPU has 5.00 GiB left; set "));
+  EXPECT_EQ(check(1, {.host = 2 * kGiB - 1, .gpu = 5 * kGiB}),
+            "model: the 2 ranks here need 2.00 GiB (1.00 GiB a rank at most) "
+            "of host memory by plan for copies of checkpoints, and this "
+            "machine has 2.00 GiB left; use fewer ranks on each machine");
+}
+
+TEST(MemoryCheckTest, WhatFitsIntoAGpuNeedNotCountCheckpoints) {
+  const auto plan = TrainingStep::Plan(Config(), Mesh(), 0);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const MemoryLimit cpu = {.bytes = 1};
+  const MemoryLimit gpu = {.bytes = 1, .device = DeviceType::kCuda};
+  EXPECT_EQ(cpu.NeedOf(plan->memory) - gpu.NeedOf(plan->memory),
+            plan->memory.checkpoint);
+  EXPECT_GT(plan->memory.checkpoint, 0);
 }
 
 TEST(MemoryCheckTest, ThisMachineHasSomeMemory) {

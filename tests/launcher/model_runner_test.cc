@@ -130,10 +130,15 @@ TEST(ModelRunnerTest, EvaluationGivesTheTrainingLoss) {
     };
     UnitHooks no_hooks;
     ASSERT_TRUE(runner.Train(load, 0.01f, no_hooks).ok());
-    const ModelRunner::Loss training = runner.TakeLoss();
+    const auto loss = [&] {
+      runner.ReadLoss();
+      context.streams.compute->Synchronize();
+      return runner.TakeLoss();
+    };
+    const ModelRunner::Loss training = loss();
     ASSERT_TRUE(runner.Evaluate(load, no_hooks).ok());
-    EXPECT_EQ(runner.TakeLoss().sum.Value(), training.sum.Value());
-    EXPECT_EQ(runner.TakeLoss().sum.Value(), 0);
+    EXPECT_EQ(loss().sum.Value(), training.sum.Value());
+    EXPECT_EQ(loss().sum.Value(), 0);
     EXPECT_EQ(training.targets, 4 * 48);
     EXPECT_NEAR(training.sum.Value() / training.targets, std::log(512), 0.1);
   });

@@ -54,10 +54,11 @@ TEST(RunDescriptionTest, NamesEveryKindOfParallelism) {
   parallel.set_sequence_parallel(true);
   parallel.set_virtual_pipeline(3);
   config.set_deterministic(LAYOUT_INVARIANT);
-  const RunLayout layout = {.mesh = Mesh({4, 2, 2, 3})};
+  const RunLayout layout = {.mesh = Mesh({4, 2, 2, 3}),
+                            .device = DeviceType::kCuda};
   EXPECT_EQ(DescribeRun(config, layout, {}).layout,
             "48 ranks: data 2 (ZeRO 2), tensor 4 (sequence parallel), context "
-            "2, pipeline 3 (3 chunks a rank); CPU, FP32, layout-invariant");
+            "2, pipeline 3 (3 chunks a rank); CUDA, FP32, layout-invariant");
 }
 
 }  // namespace

@@ -248,21 +248,13 @@ TEST(ValidateTest, AcceptsEveryKindOfParallelism) {
   EXPECT_EQ(FaultsOf({"deterministic=LAYOUT_INVARIANT"}, 8), "");
 }
 
-TEST(ValidateTest, WhatIsNotBuiltYetSaysSo) {
-  ExpectFaults({
-      {{"device=CUDA"},
-       "device: CUDA: training on GPUs is not built yet; set "
-       "device: CPU"},
-  });
-}
-
 TEST(ValidateTest, AllFaultsAreReportedTogether) {
   const std::string faults =
-      FaultsOf({"train_steps=0", "data.seq_len=99", "device=CUDA",
+      FaultsOf({"train_steps=0", "data.seq_len=99",
                 "model.cogformer.num_kv_heads=3", "batch.micro_batch_size=3"});
-  EXPECT_THAT(faults, HasSubstr("5 faults in the configuration:"));
+  EXPECT_THAT(faults, HasSubstr("4 faults in the configuration:"));
   EXPECT_THAT(std::vector<std::string>(absl::StrSplit(faults, '\n')),
-              SizeIs(6));
+              SizeIs(5));
 }
 
 TEST(ValidateTest, AnEmptyConfigurationListsWhatIsRequired) {

@@ -20,6 +20,7 @@
 #include "parallel/step_totals.h"
 #include "runtime/bfloat16.h"
 #include "runtime/rng.h"
+#include "tests/parallel/norm_of.h"
 #include "tests/testing/rank_threads.h"
 
 namespace cogdist::testing {
@@ -143,7 +144,7 @@ class FakeTraining {
     }
     data_parallel.FinishGradients();
     Stream& stream = *context.streams.compute;
-    StepTotals totals = {.squares = optimizer.LocalNorm(stream).squares};
+    StepTotals totals = {.squares = NormOf(optimizer, stream).squares};
     totals = Total(*context.groups.world, totals);
     const double norm = std::sqrt(totals.squares.Value());
     optimizer.Update(stream, {.lr = 0.01, .grad_norm = norm});

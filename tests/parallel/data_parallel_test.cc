@@ -328,7 +328,7 @@ TEST(DataParallelTest, CopiesAreSummedAfterReplicasAndCountOnce) {
           {.config = config, .params = params, .device = *context.device});
       COG_CHECK_OK(optimizer.status());
       StepTotals mine = {
-          .squares = optimizer->LocalNorm(*context.streams.compute).squares,
+          .squares = NormOf(*optimizer, *context.streams.compute).squares,
           .stop = context.rank() == 4};
       mine.loss.Add(context.rank());
       if (context.rank() >= 2) {

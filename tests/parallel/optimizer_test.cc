@@ -11,6 +11,7 @@
 #include "runtime/bfloat16.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/rng.h"
+#include "tests/parallel/norm_of.h"
 #include "tests/testing/rank_threads.h"
 
 namespace cogdist {
@@ -84,7 +85,7 @@ class OptimizerTest : public ::testing::Test {
 
   // A step on one rank; returns the norm.
   double Step(Optimizer& optimizer, double lr) {
-    const Optimizer::Norm norm = optimizer.LocalNorm(*stream_);
+    const Optimizer::Norm norm = testing::NormOf(optimizer, *stream_);
     EXPECT_EQ(norm.culprit, "");
     const double grad_norm = std::sqrt(norm.squares.Value());
     optimizer.Update(*stream_, {.lr = lr, .grad_norm = grad_norm});
@@ -189,11 +190,11 @@ TEST_F(OptimizerTest, NamesTheFirstTensorThatIsNotFinite) {
   for (const double bad : {kNan, 1e300 * 1e300}) {
     DrawGradients(2, 1);
     Gradient(gain())[60] = bad;
-    Optimizer::Norm norm = optimizer.LocalNorm(*stream_);
+    Optimizer::Norm norm = testing::NormOf(optimizer, *stream_);
     EXPECT_FALSE(std::isfinite(norm.squares.Value()));
     EXPECT_EQ(norm.culprit, "gain");
     Gradient(matrix())[0] = bad;
-    EXPECT_EQ(optimizer.LocalNorm(*stream_).culprit, "matrix");
+    EXPECT_EQ(testing::NormOf(optimizer, *stream_).culprit, "matrix");
   }
   EXPECT_EQ(optimizer.updates(), 0);
 }
@@ -214,10 +215,10 @@ TEST(OptimizerCopiesTest, NoCopyHidesWhatIsNotFinite) {
     float* const gradient =
         params.gradients(params.tensors()[0].range).Data<float>();
     gradient[1] = 2;
-    EXPECT_EQ(optimizer->LocalNorm(*self.compute).squares.Value(),
+    EXPECT_EQ(testing::NormOf(*optimizer, *self.compute).squares.Value(),
               self.rank == 0 ? 4 : 0);
     gradient[1] = static_cast<float>(kNan);
-    const Optimizer::Norm norm = optimizer->LocalNorm(*self.compute);
+    const Optimizer::Norm norm = testing::NormOf(*optimizer, *self.compute);
     EXPECT_FALSE(std::isfinite(norm.squares.Value()));
     EXPECT_EQ(norm.culprit, "gain");
   });

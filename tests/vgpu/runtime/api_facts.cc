@@ -137,6 +137,7 @@ ApiFacts COGDIST_API_FACTS() {
       FUNCTION(cudaSetDevice),
       FUNCTION(cudaGetDevice),
       FUNCTION(cudaDeviceGetAttribute),
+      FUNCTION(cudaDeviceGetPCIBusId),
       FUNCTION(cudaDeviceSynchronize),
       OVERLOAD(cudaMalloc, cudaError_t(void**, size_t)),
       FUNCTION(cudaFree),

@@ -21,7 +21,7 @@
 #include "runtime/buffer.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/cuda/cuda_graph.h"
-#include "runtime/cuda/pinned_buffer.h"
+#include "runtime/host_buffer.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist {
@@ -96,6 +96,36 @@ TEST(CudaDeviceTest, OutOfMemoryNamesTheSizes) {
                         "1000 bytes are free"));
 }
 
+TEST(CudaDeviceTest, TellsWhatIsLeftAndWhereItIs) {
+  Machine machine({.devices = 2, .memory_bytes = 1000});
+  const std::unique_ptr<Device> device = MakeDevice(1);
+  const auto buffer = Buffer::Allocate(*device, 600);
+  ASSERT_TRUE(buffer.ok());
+  EXPECT_EQ(device->AvailableBytes(), 400);
+  EXPECT_EQ(*CogdistGpuBackend()->place_of_device(1), "0000:01:00.0");
+  EXPECT_NE(*CogdistGpuBackend()->place_of_device(0), "0000:01:00.0");
+  EXPECT_FALSE(CogdistGpuBackend()->place_of_device(2).ok());
+}
+
+TEST(CudaDeviceTest, HostMemoryIsPinnedAndGivenBack) {
+  Machine machine({});
+  const std::unique_ptr<Device> device = MakeDevice();
+  {
+    auto buffer = HostBuffer::Allocate(*device, 1000);
+    ASSERT_TRUE(buffer.ok()) << buffer.status();
+    EXPECT_EQ(machine.pinned().current_bytes(), 1000);
+    auto empty = HostBuffer::Allocate(*device, 0);
+    ASSERT_TRUE(empty.ok()) << empty.status();
+    EXPECT_EQ(empty->As<float>().size(), 0u);
+    EXPECT_EQ(device->memory().peak_bytes, 0);
+  }
+  EXPECT_EQ(machine.pinned().current_bytes(), 0);
+  machine.FailCall("cudaHostAlloc", 1, cudaErrorMemoryAllocation);
+  const auto failed = HostBuffer::Allocate(*device, 77);
+  EXPECT_EQ(failed.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(failed.status().message(), HasSubstr("77 bytes of pinned"));
+}
+
 TEST(CudaDeviceTest, NoSuchDevice) {
   Machine machine({.devices = 2});
   EXPECT_THAT(CogdistGpuBackend()->create_device(2).status().message(),
@@ -114,7 +144,7 @@ TEST(CudaStreamTest, EventsOrderStreamsAndAreUsedAgain) {
   {
     const auto first = device->CreateStream(), second = device->CreateStream();
     GpuTensor x(*device, DType::kFloat32, 3), y(*device, DType::kFloat32, 3);
-    auto pinned = PinnedBuffer::Allocate(12);
+    auto pinned = HostBuffer::Allocate(*device, 12);
     ASSERT_TRUE(pinned.ok());
     float* const host = static_cast<float*>(pinned->data());
     for (int i = 0; i < 50; ++i) {

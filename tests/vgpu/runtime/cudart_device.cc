@@ -1,5 +1,7 @@
 // CUDA's runtime interface: errors and devices.
 
+#include <cstdio>
+
 #include "cuda_runtime_api.h"
 #include "tests/vgpu/runtime/call.h"
 
@@ -104,6 +106,14 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr,
       return cudaSuccess;
   }
   return cudaErrorInvalidValue;
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char* pciBusId, int len, int device) {
+  Call call("cudaDeviceGetPCIBusId");
+  if (call.failed()) return call.error;
+  if (!call.machine.HasDevice(device)) return cudaErrorInvalidDevice;
+  const int length = std::snprintf(pciBusId, len, "0000:%02x:00.0", device);
+  return length < len ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t cudaDeviceSynchronize() {
