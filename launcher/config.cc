@@ -111,10 +111,6 @@ std::string PrintRunConfig(const RunConfig& config) {
   return text;
 }
 
-DeviceType DeviceTypeOf(const RunConfig& config) {
-  return config.device() == CUDA ? DeviceType::kCuda : DeviceType::kCpu;
-}
-
 int64_t SequencesPerPass(const RunConfig& config) {
   if (config.deterministic() == LAYOUT_INVARIANT) return 1;
   return config.batch().micro_batch_size();

@@ -11,7 +11,6 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "proto/run_config.pb.h"
-#include "runtime/device.h"
 
 namespace cogdist {
 
@@ -29,10 +28,6 @@ void ResolveConfig(absl::string_view path, RunConfig& config);
 // The configuration in text format, to be read again with the same result:
 // doubles are printed so that they read back exactly.
 std::string PrintRunConfig(const RunConfig& config);
-
-// Where the run computes, as far as its configuration says; AUTO is a host until
-// it is resolved.
-DeviceType DeviceTypeOf(const RunConfig& config);
 
 // Sequences of one forward pass: batch.micro_batch_size, or one where sums must
 // not depend on it.

@@ -64,7 +64,7 @@ absl::Status DryRun(const RunConfig& config, const RankContext& context,
   const DeviceType device = PlannedDevice(config.device());
   COG_ASSIGN_OR_RETURN(
       const std::vector<PlacedPlan> plans,
-      GatherPlans(config, context.placement, *context.groups.world));
+      GatherPlans(config, context.placement, *context.groups.world, device));
   if (context.rank() != 0) return absl::OkStatus();
   PrintPlans(config,
              {.mesh = context.mesh,
@@ -85,18 +85,18 @@ absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
   // Of uneven shares the first rank of a group has the largest; of a sequence,
   // the rank with the middle has other pieces to attend to than that with the
   // ends.
+  const DeviceType device = PlannedDevice(config.device());
   const std::set<int> contexts = {0, mesh.size(MeshAxis::kContext) - 1};
   std::vector<StepPlan> plans(mesh.size(MeshAxis::kPipeline));
   for (int stage = 0; stage < static_cast<int>(plans.size()); ++stage) {
     for (const int context : contexts) {
       COG_ASSIGN_OR_RETURN(
           const StepPlan plan,
-          TrainingStep::Plan(config, mesh,
-                             mesh.RankOf({0, context, 0, stage})));
+          TrainingStep::Plan(config, mesh, mesh.RankOf({0, context, 0, stage}),
+                             device));
       KeepLarger(plan, plans[stage]);
     }
   }
-  const DeviceType device = PlannedDevice(config.device());
   PrintPlans(config, {.mesh = mesh, .device = device}, plans, out);
   const AvailableMemory available = AvailableHere(device);
   const MemoryLimit limit = {.bytes = available.gpu.value_or(available.host),

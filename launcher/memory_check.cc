@@ -133,13 +133,14 @@ int64_t AvailableMemoryBytes() {
 
 absl::StatusOr<std::vector<PlacedPlan>> GatherPlans(const RunConfig& config,
                                                     const Placement& placement,
-                                                    Communicator& world) {
+                                                    Communicator& world,
+                                                    DeviceType device) {
   static_assert(std::is_trivially_copyable_v<PlacedPlan>);
   COG_ASSIGN_OR_RETURN(const Mesh mesh,
                        Mesh::Create(placement.world_size, config.parallel()));
   PlacedPlan mine = {.node = placement.node};
-  COG_ASSIGN_OR_RETURN(mine.plan,
-                       TrainingStep::Plan(config, mesh, placement.rank));
+  COG_ASSIGN_OR_RETURN(
+      mine.plan, TrainingStep::Plan(config, mesh, placement.rank, device));
   const absl::string_view bytes(reinterpret_cast<const char*>(&mine),
                                 sizeof(mine));
   std::vector<PlacedPlan> plans;

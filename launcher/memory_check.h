@@ -33,10 +33,11 @@ struct PlacedPlan {
 };
 
 // Every rank plans its own part of the training run `config`, resolved and
-// valid. All of them, by rank. Collective.
+// valid, on a `device`. All of them, by rank. Collective.
 absl::StatusOr<std::vector<PlacedPlan>> GatherPlans(const RunConfig& config,
                                                     const Placement& placement,
-                                                    Communicator& world);
+                                                    Communicator& world,
+                                                    DeviceType device);
 
 struct AvailableMemory {
   int64_t host = 0;            // for all ranks of this machine together

@@ -194,7 +194,8 @@ class Search {
       if (by_stage.count(stage) == 0) {
         layers_left_ -= config.model().cogformer().num_layers() / (last + 1);
         if (layers_left_ < 0) return std::nullopt;
-        const auto plan = TrainingStep::Plan(config, *mesh, rank);
+        const auto plan =
+            TrainingStep::Plan(config, *mesh, rank, limit_.device);
         if (!plan.ok()) return std::nullopt;
         by_stage[stage] = limit_.NeedOf(plan->memory);
       }

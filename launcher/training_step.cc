@@ -66,8 +66,9 @@ TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
       optimizer_(std::move(optimizer)) {}
 
 absl::StatusOr<StepPlan> TrainingStep::Plan(const RunConfig& config,
-                                            const Mesh& mesh, int rank) {
-  RankContext meta = MakeMetaRankContext(mesh, rank, DeviceTypeOf(config));
+                                            const Mesh& mesh, int rank,
+                                            DeviceType device) {
+  RankContext meta = MakeMetaRankContext(mesh, rank, device);
   return PlanOn(meta, config);
 }
 

@@ -53,10 +53,11 @@ class TrainingStep {
   static absl::StatusOr<std::unique_ptr<TrainingStep>> Create(
       const RunConfig& config, RankContext& context);
 
-  // What rank `rank` of `mesh` would allocate and send: found by running a step
-  // of it on a meta device.
+  // What rank `rank` of `mesh` would allocate and send on a `device`: found by
+  // running a step of it on a meta device.
   static absl::StatusOr<StepPlan> Plan(const RunConfig& config,
-                                       const Mesh& mesh, int rank);
+                                       const Mesh& mesh, int rank,
+                                       DeviceType device = DeviceType::kCpu);
   // Likewise for this rank.
   const StepPlan& plan() const { return plan_; }
 

@@ -45,7 +45,7 @@ absl::StatusOr<ExitCode> RunSteps(const RunConfig& config, int64_t steps) {
     COG_RETURN_IF_ERROR(ValidateConfig(
         config, {.world_size = placement.world_size, .check_files = false}));
     COG_ASSIGN_OR_RETURN(const std::vector<PlacedPlan> plans,
-                         GatherPlans(config, placement, world));
+                         GatherPlans(config, placement, world, device.type()));
     return CheckMemory(config, placement, plans, AvailableTo(device));
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {

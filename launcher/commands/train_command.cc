@@ -118,8 +118,9 @@ absl::Status Check(TrainOptions& options, const Placement& placement,
   COG_ASSIGN_OR_RETURN(
       run.resume_step,
       FindStepToResume(PosixFileSystem(), run.config, run.resume, world));
-  COG_ASSIGN_OR_RETURN(const std::vector<PlacedPlan> plans,
-                       GatherPlans(run.config, placement, world));
+  COG_ASSIGN_OR_RETURN(
+      const std::vector<PlacedPlan> plans,
+      GatherPlans(run.config, placement, world, device.type()));
   return CheckMemory(run.config, placement, plans, AvailableTo(device));
 }
 
