@@ -1,6 +1,6 @@
 # Tests of the virtual GPU and, on it, of kernels/cuda.
+add_subdirectory(vgpu)
 if(NOT COGDIST_SANITIZE)
-  add_subdirectory(vgpu)
   cogdist_test(vgpu/simt/faults LIBS cogdist_faulty_kernels)
   cogdist_test(vgpu/simt/shadow)
   foreach(name attention_mma attention_simt cross_entropy elementwise embedding reduce

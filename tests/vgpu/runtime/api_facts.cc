@@ -33,6 +33,7 @@ ApiFacts COGDIST_API_FACTS() {
       NUMBER(cudaSuccess),
       NUMBER(cudaErrorInvalidValue),
       NUMBER(cudaErrorMemoryAllocation),
+      NUMBER(cudaErrorInvalidConfiguration),
       NUMBER(cudaErrorInvalidMemcpyDirection),
       NUMBER(cudaErrorInsufficientDriver),
       NUMBER(cudaErrorNoDevice),

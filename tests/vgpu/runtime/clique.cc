@@ -110,7 +110,7 @@ void Clique::Complete(Meeting& meeting) {
     calls.push_back(call);
     if (!Agree(call, calls[0])) return Fail("the ranks' calls disagree");
   }
-  const std::lock_guard<Baton> lock(machine_.baton());
+  const std::lock_guard lock(machine_.all_batons());
   if (calls[0].point_to_point()) {
     const bool first_sends = calls[0].kind == CollectiveKind::kSend;
     const CollectiveCall& sent = calls[first_sends ? 0 : 1];

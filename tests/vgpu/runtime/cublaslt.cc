@@ -10,14 +10,17 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "tests/vgpu/runtime/footprint.h"
 #include "tests/vgpu/runtime/gemm.h"
 #include "tests/vgpu/runtime/machine.h"
 #include "tests/vgpu/runtime/stream.h"
 
+using cogdist::vgpu::Footprint;
 using cogdist::vgpu::Machine;
 using cogdist::vgpu::MatrixLayout;
 using cogdist::vgpu::Product;
 using cogdist::vgpu::ProductData;
+using cogdist::vgpu::SizeOf;
 using cogdist::vgpu::Stream;
 using cogdist::vgpu::Work;
 
@@ -135,6 +138,38 @@ bool CheckPointers(const Product& product, const ProductData& data,
          check("bias", product.bias,
                product.has_bias() ? product.BiasBytes() : 0) &&
          check("workspace", workspace.data, workspace.bytes);
+}
+
+void Read(Footprint& footprint, const void* data, const MatrixLayout& layout) {
+  const int64_t size = SizeOf(layout.type);
+  layout.ForRuns([&](int64_t first, int64_t count) {
+    footprint.Read(static_cast<const char*>(data) + first * size, count * size);
+  });
+}
+
+void Tell(Footprint& footprint, const Product& product,
+          const ProductData& data) {
+  Read(footprint, data.a, product.a);
+  Read(footprint, data.b, product.b);
+  if (data.beta != 0) Read(footprint, data.c, product.c);
+  if (product.has_bias()) footprint.Read(product.bias, product.BiasBytes());
+  const int64_t size = SizeOf(product.d.type);
+  product.d.ForRuns([&](int64_t first, int64_t count) {
+    footprint.Write(static_cast<const char*>(data.d) + first * size,
+                    count * size);
+  });
+}
+
+// On the stream's thread.
+void Run(const Stream& stream, const Product& product, const ProductData& data,
+         const Workspace& workspace) {
+  const std::lock_guard lock(stream.machine().baton(stream.device()));
+  Footprint footprint(stream, "cublasLtMatmul");
+  footprint.Write(workspace.data, workspace.bytes);
+  // Whoever shares the workspace with something alive shall notice.
+  if (workspace.bytes > 0) std::memset(workspace.data, 0xff, workspace.bytes);
+  Tell(footprint, product, data);
+  Compute(product, data);
 }
 
 }  // namespace
@@ -339,13 +374,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc,
     if (!CheckPointers(product, data, workspace, stream->device())) {
       return cudaErrorIllegalAddress;
     }
-    *work = [=] {
-      const std::lock_guard lock(stream->machine().baton());
-      // Whoever shares the workspace with something alive shall notice.
-      if (workspace.bytes > 0)
-        std::memset(workspace.data, 0xff, workspace.bytes);
-      Compute(product, data);
-    };
+    *work = [=] { Run(*stream, product, data, workspace); };
     return cudaSuccess;
   });
   return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS

@@ -101,7 +101,7 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function,
   if (stream == nullptr) return call.error;
   return stream->Submit("cudaLaunchHostFunc", [=](Work* work) {
     *work = [=] {
-      const std::lock_guard lock(stream->machine().baton());
+      const std::lock_guard lock(stream->machine().baton(stream->device()));
       function(data);
     };
     return cudaSuccess;

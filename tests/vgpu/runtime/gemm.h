@@ -21,6 +21,18 @@ struct MatrixLayout {
 
   // From the first byte of the first matrix to the last of the last.
   int64_t Bytes() const;
+  // f(first, count) of all elements, as runs without gaps.
+  template <typename F>
+  void ForRuns(const F& f) const {
+    const bool by_columns = order == CUBLASLT_ORDER_COL;
+    const int64_t runs = by_columns ? cols : rows;
+    const int64_t length = by_columns ? rows : cols;
+    for (int matrix = 0; matrix < batch; ++matrix) {
+      for (int64_t i = 0; i < runs; ++i) {
+        f(matrix * batch_stride + i * ld, length);
+      }
+    }
+  }
   int64_t Offset(int64_t row, int64_t col) const {  // in elements
     return order == CUBLASLT_ORDER_COL ? col * ld + row : row * ld + col;
   }

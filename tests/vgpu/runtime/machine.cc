@@ -30,23 +30,36 @@ Options FromEnvironment() {
   ReadVariable("COGDIST_VGPU_DEVICES", &options.devices);
   ReadVariable("COGDIST_VGPU_MEMORY_BYTES", &options.memory_bytes);
   ReadVariable("COGDIST_VGPU_SEED", &options.seed);
+  int check = options.check_kernels ? 1 : 0;
+  ReadVariable("COGDIST_VGPU_CHECK", &check);
+  options.check_kernels = check != 0;
   return options;
 }
 
-std::string Describe(const MemoryTable::Finding& finding,
-                     absl::string_view place) {
-  switch (finding.owner) {
-    case MemoryTable::Owner::kFreed:
-      return absl::StrCat("is ", finding.offset, " bytes into a block of ",
-                          finding.block_bytes, " bytes of ", place,
-                          " that was freed");
-    case MemoryTable::Owner::kBeyond:
-      return absl::StrCat("leaves a block of ", finding.block_bytes,
-                          " bytes of ", place, ", of which it starts at byte ",
-                          finding.offset);
-    default:
-      return absl::StrCat("is memory of ", place);
+using Buffer = simt::DeviceMemory::Buffer;
+
+struct Place {
+  uintptr_t address = 0;
+  size_t bytes = 0;
+};
+
+bool IsWithin(const Place& place, const Buffer& buffer) {
+  return !buffer.freed && buffer.Contains(place.address, place.bytes);
+}
+
+// `owner` is whose memory it is, as in "device 0".
+std::string Describe(const Place& place, const Buffer& buffer,
+                     absl::string_view owner) {
+  const auto offset = static_cast<int64_t>(place.address - buffer.begin);
+  if (buffer.freed) {
+    return absl::StrCat("is ", offset, " bytes into a block of ", buffer.bytes,
+                        " bytes of ", owner, " that was freed");
   }
+  if (!IsWithin(place, buffer)) {
+    return absl::StrCat("leaves a block of ", buffer.bytes, " bytes of ", owner,
+                        ", of which it starts at byte ", offset);
+  }
+  return absl::StrCat("is memory of ", owner);
 }
 
 }  // namespace
@@ -57,11 +70,10 @@ int& CurrentDevice() {
 }
 
 Machine::Machine(const Options& options)
-    : options_(options), pinned_(int64_t{1} << 40) {
+    : options_(options), pinned_({.shadow = false}) {
   for (int i = 0; i < options.devices; ++i) {
-    devices_.push_back(std::make_unique<Device>());
-    devices_.back()->memory =
-        std::make_unique<MemoryTable>(options.memory_bytes);
+    devices_.push_back(std::make_unique<Device>(simt::DeviceMemory::Options{
+        .limit = options.memory_bytes, .shadow = options.check_kernels}));
   }
   Machine* expected = nullptr;
   COG_CHECK(TheMachine().compare_exchange_strong(expected, this),
@@ -102,6 +114,11 @@ std::vector<std::string> Machine::reports() const {
   return reports_;
 }
 
+int64_t Machine::host_waits() const {
+  return calls("cudaStreamSynchronize") + calls("cudaDeviceSynchronize") +
+         calls("cudaEventSynchronize") + pageable_copies_;
+}
+
 int Machine::Enter(absl::string_view call) {
   const std::lock_guard<std::mutex> lock(mutex_);
   CallRecord& record = calls_[std::string(call)];
@@ -132,26 +149,27 @@ bool Machine::CheckDevicePointer(absl::string_view call,
 bool Machine::CheckAnyPointer(absl::string_view call,
                               absl::string_view argument, const void* memory,
                               int64_t bytes, int device, bool* on_device) {
-  using Owner = MemoryTable::Owner;
   *on_device = false;
   if (bytes == 0) return true;
-  const auto own = devices_[device]->memory->Find(memory, bytes);
-  *on_device = own.owner == Owner::kBlock;
-  if (*on_device) return true;
+  const Place place = {reinterpret_cast<uintptr_t>(memory),
+                       static_cast<size_t>(bytes)};
   std::string fault;
-  if (own.owner != Owner::kNobody) {
-    fault = Describe(own, absl::StrCat("device ", device));
+  if (const auto* const own = devices_[device]->memory.Find(place.address)) {
+    *on_device = IsWithin(place, *own);
+    if (*on_device) return true;
+    fault = Describe(place, *own, absl::StrCat("device ", device));
   }
-  const auto pinned = pinned_.Find(memory, bytes);
-  if (pinned.owner == Owner::kFreed || pinned.owner == Owner::kBeyond) {
-    fault = Describe(pinned, "pinned host memory");
+  const auto* const pinned = pinned_.Find(place.address);
+  if (pinned != nullptr && !IsWithin(place, *pinned)) {
+    fault = Describe(place, *pinned, "pinned host memory");
   }
   for (int other = 0; other < num_devices(); ++other) {
     if (other == device) continue;
-    const auto found = devices_[other]->memory->Find(memory, bytes);
-    if (found.owner == Owner::kNobody) continue;
-    fault = absl::StrCat(Describe(found, absl::StrCat("device ", other)),
-                         ", on a stream of device ", device);
+    const auto* const found = devices_[other]->memory.Find(place.address);
+    if (found == nullptr) continue;
+    fault =
+        absl::StrCat(Describe(place, *found, absl::StrCat("device ", other)),
+                     ", on a stream of device ", device);
   }
   if (memory == nullptr) fault = "is null";
   if (fault.empty()) return true;

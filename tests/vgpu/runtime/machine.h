@@ -7,8 +7,8 @@
 //
 // The vendors' interfaces are C and know one machine a process, so there is one
 // at a time. Without any, the first call makes one as the environment says
-// (COGDIST_VGPU_DEVICES, COGDIST_VGPU_MEMORY_BYTES, COGDIST_VGPU_SEED), so that
-// a whole program can run on virtual GPUs.
+// (COGDIST_VGPU_DEVICES, COGDIST_VGPU_MEMORY_BYTES, COGDIST_VGPU_SEED,
+// COGDIST_VGPU_CHECK=0), so that a whole program can run on virtual GPUs.
 
 #ifndef COGDIST_TESTS_VGPU_RUNTIME_MACHINE_H_
 #define COGDIST_TESTS_VGPU_RUNTIME_MACHINE_H_
@@ -23,13 +23,21 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "tests/vgpu/runtime/memory_table.h"
 #include "tests/vgpu/runtime/signal.h"
+#include "tests/vgpu/simt/device_memory.h"
 
 namespace cogdist::vgpu {
 
 class Clique;
 class Stream;
+
+// ThreadSanitizer, in programs that it is built into, watches copies itself,
+// and would take the shadow, which streams share, for memory of theirs.
+#ifdef __SANITIZE_THREAD__
+inline constexpr bool kShadowByDefault = false;
+#else
+inline constexpr bool kShadowByDefault = true;
+#endif
 
 struct Options {
   int devices = 1;
@@ -43,6 +51,9 @@ struct Options {
   bool lazy = false;
   // Microseconds before each operation of a kind, by the name of its call.
   std::map<std::string, int> delay_us;
+  // Follow what kernels, copies, products and collectives read and write, in a
+  // shadow of each device's memory.
+  bool check_kernels = kShadowByDefault;
   // After this a rank that waits for others gives up and reports.
   double collective_timeout_seconds = 10;
 };
@@ -64,10 +75,13 @@ class Machine {
   void LoseDevice(int device);
   // How often `call` was called.
   int64_t calls(absl::string_view call) const;
+  // How often a call made the host wait for a stream, an event or a device, or
+  // for a copy from or to memory that is not pinned.
+  int64_t host_waits() const;
   // Every misuse and failed collective, in the order found.
   std::vector<std::string> reports() const;
-  MemoryTable& memory(int device) { return *devices_[device]->memory; }
-  MemoryTable& pinned() { return pinned_; }
+  simt::DeviceMemory& memory(int device) { return devices_[device]->memory; }
+  simt::DeviceMemory& pinned() { return pinned_; }
   const Options& options() const { return options_; }
 
   // --- for the interfaces' implementations ---
@@ -81,6 +95,7 @@ class Machine {
 
   // Counts a call; the error that a test wants it to return, or 0.
   int Enter(absl::string_view call);
+  void CountPageableCopy() { ++pageable_copies_; }
   void Report(std::string text);
 
   // Says why `memory` is not the device's own, in a report; true if it is.
@@ -100,8 +115,23 @@ class Machine {
   // Waits for all work of a device.
   void Synchronize(int device);
 
-  // Held by whoever works on memory, but not by who waits.
-  Baton& baton() { return baton_; }
+  // Held by whoever works on a device's memory, but not by who waits.
+  Baton& baton(int device) { return devices_[device]->baton; }
+  // The same for all devices at once.
+  class AllBatons {
+   public:
+    explicit AllBatons(Machine& machine) : machine_(machine) {}
+    void lock() {
+      for (auto& device : machine_.devices_) device->baton.lock();
+    }
+    void unlock() {
+      for (auto& device : machine_.devices_) device->baton.unlock();
+    }
+
+   private:
+    Machine& machine_;
+  };
+  AllBatons& all_batons() { return all_batons_; }
 
   int NextCliqueNumber();
   // The clique of a number; the first who asks makes it. Null if it has another
@@ -117,7 +147,10 @@ class Machine {
 
  private:
   struct Device {
-    std::unique_ptr<MemoryTable> memory;
+    explicit Device(const simt::DeviceMemory::Options& options)
+        : memory(options) {}
+    simt::DeviceMemory memory;
+    Baton baton;
     std::atomic<bool> lost{false};
     std::atomic<bool> broken{false};
     std::atomic<int> captures{0};
@@ -129,8 +162,9 @@ class Machine {
 
   const Options options_;
   std::vector<std::unique_ptr<Device>> devices_;
-  MemoryTable pinned_;
-  Baton baton_;
+  AllBatons all_batons_{*this};
+  simt::DeviceMemory pinned_;
+  std::atomic<int64_t> pageable_copies_{0};
   mutable std::mutex mutex_;  // of the following; only the host's threads, and
                               // streams with something to report, take it
   std::map<std::string, CallRecord, std::less<>> calls_;

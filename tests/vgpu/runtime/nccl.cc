@@ -4,18 +4,22 @@
 
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/vgpu/runtime/clique.h"
+#include "tests/vgpu/runtime/footprint.h"
 #include "tests/vgpu/runtime/machine.h"
 #include "tests/vgpu/runtime/stream.h"
 
+using cogdist::vgpu::Baton;
 using cogdist::vgpu::Clique;
 using cogdist::vgpu::CollectiveCall;
 using cogdist::vgpu::CollectiveKind;
 using cogdist::vgpu::CurrentDevice;
+using cogdist::vgpu::Footprint;
 using cogdist::vgpu::Machine;
 using cogdist::vgpu::SizeOf;
 using cogdist::vgpu::Stream;
@@ -84,29 +88,64 @@ bool CheckBuffers(const QueuedCall& queued) {
   return in_place;
 }
 
+// What one call reads and, after all ranks have met, writes.
+struct Extents {
+  const void* send;
+  int64_t send_bytes;
+  void* receive;
+  int64_t receive_bytes;
+};
+
+Extents ExtentsOf(const QueuedCall& queued) {
+  const CollectiveCall& call = queued.call;
+  const int rank = queued.comm->rank, size = queued.comm->clique->size();
+  return {call.send, call.SendBytes(rank, size), call.receive,
+          call.ReceiveBytes(rank, size)};
+}
+
+// A rank's part in some communicator.
+struct Part {
+  Clique* clique;
+  int rank;
+  std::vector<Clique::Posting> postings;
+};
+
+// On the stream's thread.
+void MeetAll(Stream& stream, const char* name, const std::vector<Part>& parts,
+             const std::vector<Extents>& extents) {
+  Baton& baton = stream.machine().baton(stream.device());
+  std::unique_lock lock(baton);
+  Footprint footprint(stream, name);
+  for (const Extents& each : extents) {
+    footprint.Read(each.send, each.send_bytes);
+  }
+  lock.unlock();
+  for (const Part& part : parts) part.clique->Meet(part.rank, part.postings);
+  lock.lock();
+  for (const Extents& each : extents) {
+    footprint.Write(each.receive, each.receive_bytes);
+  }
+}
+
 // Calls of one group and stream: as one operation of the stream.
 cudaError_t SubmitTogether(const std::vector<QueuedCall>& calls) {
   return calls[0].stream->Submit(calls[0].name, [calls](Work* work) {
     std::map<ncclComm*, std::vector<Clique::Posting>> by_comm;
+    std::vector<Extents> extents;
     for (const QueuedCall& queued : calls) {
       if (!CheckBuffers(queued)) return cudaErrorIllegalAddress;
       ncclComm* const comm = queued.comm;
+      extents.push_back(ExtentsOf(queued));
       by_comm[comm].push_back(
           {queued.call, comm->clique->NumberOf(comm->rank, queued.call)});
     }
-    struct Part {
-      Clique* clique;
-      int rank;
-      std::vector<Clique::Posting> postings;
-    };
     std::vector<Part> parts;
     for (auto& [comm, postings] : by_comm) {
       parts.push_back({comm->clique, comm->rank, std::move(postings)});
     }
-    *work = [parts] {
-      for (const Part& part : parts)
-        part.clique->Meet(part.rank, part.postings);
-    };
+    Stream* const stream = calls[0].stream;
+    const char* const name = calls[0].name;
+    *work = [=] { MeetAll(*stream, name, parts, extents); };
     return cudaSuccess;
   });
 }

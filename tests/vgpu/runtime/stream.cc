@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist::vgpu {
@@ -11,6 +12,7 @@ namespace cogdist::vgpu {
 Stream::Stream(Machine& machine, int device, uint64_t number)
     : machine_(machine),
       device_(device),
+      number_(number),
       tail_(new Node),
       head_(tail_),
       random_(machine.options().seed * 1000003 + number),
@@ -21,6 +23,10 @@ Stream::~Stream() {
   Flush();
   thread_.join();
   delete head_;
+}
+
+std::string Stream::ToString() const {
+  return absl::StrCat("device ", device_, ", stream ", number_);
 }
 
 cudaError_t Stream::Submit(const char* call, const Issue& issue) {

@@ -18,7 +18,8 @@
 #include "cuda_runtime_api.h"
 #include "tests/vgpu/runtime/graph.h"
 #include "tests/vgpu/runtime/signal.h"
-#include "tests/vgpu/runtime/stream_handle.h"
+#include "tests/vgpu/simt/environment.h"
+#include "tests/vgpu/simt/stream_handle.h"
 
 namespace cogdist::vgpu {
 
@@ -32,10 +33,16 @@ class Stream : public CUstream_st {
 
   int device() const { return device_; }
   Machine& machine() const { return machine_; }
+  std::string ToString() const;  // "device 0, stream 3"
 
   // `call`, made by the host: its work joins the capture that is under way, or
   // is issued and enqueued.
   cudaError_t Submit(const char* call, const Issue& issue);
+
+  // A kernel launch, made by the host like any other call.
+  const char* Enqueue(const simt::KernelLaunch& launch) override;
+  // On the stream's thread. A fault breaks the device.
+  void RunKernel(const simt::KernelLaunch& launch);
 
   // Enqueues at once, whatever is captured.
   void Push(const char* call, Work work);
@@ -67,6 +74,7 @@ class Stream : public CUstream_st {
 
   Machine& machine_;
   const int device_;
+  const uint64_t number_;
   std::shared_ptr<Capture> capture_;
 
   // The list is the host's at its tail and the thread's at its head, without a
@@ -78,6 +86,7 @@ class Stream : public CUstream_st {
   std::atomic<uint32_t> released_{0};  // how many nodes may be done
   Node* head_;
   std::mt19937_64 random_;
+  std::unique_ptr<simt::Environment> environment_;  // made by the first kernel
   std::thread thread_;
 };
 

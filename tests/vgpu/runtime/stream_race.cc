@@ -24,6 +24,8 @@ struct TwoStreams {
     void* memory = nullptr;
     COG_CHECK_EQ(cudaMalloc(&memory, kBytes), 0);
     x = static_cast<float*>(memory);
+    // Copies to other memory would make the host wait.
+    COG_CHECK_EQ(cudaHostAlloc(&pinned, kBytes, cudaHostAllocDefault), 0);
   }
   // `to` goes on after what `from` has now; unless this is the case to find.
   void Order(cudaStream_t from, cudaStream_t to, bool needed = true) {
@@ -43,16 +45,16 @@ struct TwoStreams {
   const bool ordered;
   cudaStream_t compute = nullptr, side = nullptr;
   float* x = nullptr;
+  void* pinned = nullptr;  // likewise of kBytes
 };
 
 // Written on one stream, read on the other, with and without time in between.
 void ReadAfterWrite(bool ordered, int pause_us) {
   TwoStreams two(ordered);
-  char host[TwoStreams::kBytes];
   cudaMemsetAsync(two.x, 0, two.kBytes, two.compute);
   std::this_thread::sleep_for(std::chrono::microseconds(pause_us));
   two.Order(two.compute, two.side);
-  cudaMemcpyAsync(host, two.x, two.kBytes, cudaMemcpyDefault, two.side);
+  cudaMemcpyAsync(two.pinned, two.x, two.kBytes, cudaMemcpyDefault, two.side);
   two.Finish();
 }
 
@@ -60,10 +62,9 @@ void ReadAfterWrite(bool ordered, int pause_us) {
 // overwrites what the second still reads.
 void WriteAfterRead(bool ordered) {
   TwoStreams two(ordered);
-  char host[TwoStreams::kBytes];
   cudaMemsetAsync(two.x, 0, two.kBytes, two.compute);
   two.Order(two.compute, two.side, /*needed=*/false);
-  cudaMemcpyAsync(host, two.x, two.kBytes, cudaMemcpyDefault, two.side);
+  cudaMemcpyAsync(two.pinned, two.x, two.kBytes, cudaMemcpyDefault, two.side);
   two.Order(two.side, two.compute);
   cudaMemsetAsync(two.x, 1, two.kBytes, two.compute);
   two.Finish();
@@ -72,10 +73,10 @@ void WriteAfterRead(bool ordered) {
 // The host looks at a copy's result.
 void HostRead(bool ordered) {
   TwoStreams two(ordered);
-  float host[1];
-  cudaMemcpyAsync(host, two.x, sizeof(host), cudaMemcpyDefault, two.compute);
+  cudaMemcpyAsync(two.pinned, two.x, two.kBytes, cudaMemcpyDefault,
+                  two.compute);
   if (ordered) cudaStreamSynchronize(two.compute);
-  volatile float seen = host[0];
+  volatile float seen = *static_cast<float*>(two.pinned);
   (void)seen;
   two.Finish();
 }
@@ -105,12 +106,11 @@ void SumOverRanks(bool ordered) {
 // The same as ReadAfterWrite() out of a graph.
 void InAGraph(bool ordered) {
   TwoStreams two(ordered);
-  char host[TwoStreams::kBytes];
   cudaStreamBeginCapture(two.compute, cudaStreamCaptureModeThreadLocal);
   two.Order(two.compute, two.side, /*needed=*/false);
   cudaMemsetAsync(two.x, 0, two.kBytes, two.compute);
   two.Order(two.compute, two.side);
-  cudaMemcpyAsync(host, two.x, two.kBytes, cudaMemcpyDefault, two.side);
+  cudaMemcpyAsync(two.pinned, two.x, two.kBytes, cudaMemcpyDefault, two.side);
   two.Order(two.side, two.compute, /*needed=*/false);
   cudaGraph_t graph = nullptr;
   COG_CHECK_EQ(cudaStreamEndCapture(two.compute, &graph), 0);

@@ -4,6 +4,8 @@ cogdist_test(vgpu/runtime/runtime LABELS vgpu LIBS cogdist_vgpu_runtime)
 cogdist_test(vgpu/runtime/collective_faults LABELS vgpu
   LIBS cogdist_vgpu_runtime)
 if(NOT COGDIST_SANITIZE)
+  cogdist_test(vgpu/runtime/kernel_launch LABELS vgpu
+    LIBS cogdist_vgpu_test_kernels cogdist_vgpu_runtime)
   cogdist_test(vgpu/runtime/stream_race LABELS vgpu)
   target_compile_definitions(vgpu_runtime_stream_race_test PRIVATE
     COGDIST_STREAM_RACE="$<TARGET_FILE:vgpu_stream_race>")

@@ -14,37 +14,14 @@
 
 #include "tests/vgpu/simt/clocks.h"
 #include "tests/vgpu/simt/device_memory.h"
+#include "tests/vgpu/simt/environment.h"
 #include "tests/vgpu/simt/launch.h"
 #include "tests/vgpu/simt/report.h"
 #include "tests/vgpu/simt/shadow.h"
-#include "tests/vgpu/simt/stack_pool.h"
 #include "tests/vgpu/simt/thread.h"
 #include "tests/vgpu/simt/warp_operation.h"
 
 namespace cogdist::simt {
-
-// A small generator of schedules (xorshift64).
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15 + 1) {}
-  uint64_t Below(uint64_t bound) {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return (state_ >> 16) % bound;
-  }
-
- private:
-  uint64_t state_;
-};
-
-// What all blocks of an emulator share; owned by it.
-struct Environment {
-  Options options;
-  Stats stats;
-  DeviceMemory memory;
-  StackPool stacks;
-};
 
 struct BlockPlace {
   dim3 index;
@@ -58,6 +35,9 @@ class Block {
         const BlockPlace& place);
   ~Block();
   Block(const Block&) = delete;
+
+  // Does it follow accesses to memory?
+  bool checked() const { return checked_; }
 
   // Runs all threads; the fault that ended them, if any.
   std::optional<Report> Run();
@@ -123,10 +103,14 @@ class Block {
                     size_t bytes, bool is_write, const Actor& actor);
   void AccessCells(Cell* cells, size_t count, bool is_write, const Actor& actor,
                    const std::string* name, size_t offset);
+  // f(cell) of the copy's destination, if there are any.
+  template <typename F>
+  void ForCellsOf(const AsyncCopy& copy, const F& f);
 
   Environment& environment_;
   const KernelLaunch& launch_;
   const BlockPlace place_;
+  const bool checked_;
   Dice dice_;
   Clocks clocks_;
   Shadow shadow_;

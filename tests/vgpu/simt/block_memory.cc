@@ -4,9 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/vgpu/simt/block.h"
-
-// The linker's: code, constants and data of this program.
-extern "C" const char __executable_start, _end;  // NOLINT
+#include "tests/vgpu/simt/program_image.h"
 
 namespace cogdist::simt {
 namespace {
@@ -21,6 +19,7 @@ const char* Verb(bool is_write) { return is_write ? "write" : "read"; }
 
 void Block::Access(const void* pointer, size_t bytes, bool is_write,
                    CodeOffset code) {
+  if (!checked_) return;
   const auto address = reinterpret_cast<uintptr_t>(pointer);
   // Locals whose address a kernel takes, and the parameters of its launch.
   if (address - running_->stack < StackPool::kStackBytes) return;
@@ -36,7 +35,7 @@ void Block::Access(const void* pointer, size_t bytes, bool is_write,
   }
   if (!is_write &&
       (InRange(address, launch_.arguments, launch_.argument_bytes) ||
-       InRange(address, &__executable_start, &_end - &__executable_start))) {
+       InImage(address))) {
     return;
   }
   Fail({Fault::kUnknownMemory,
@@ -74,9 +73,9 @@ void Block::AccessShared(uintptr_t offset, size_t bytes, bool is_write,
                        " bytes of shared memory"),
           actor.thread, actor.code});
   }
-  AccessCells(&shared_cells_[offset / kCellBytes],
-              (bytes + kCellBytes - 1) / kCellBytes, is_write, actor, nullptr,
-              offset);
+  if (!checked_) return;
+  AccessCells(&shared_cells_[offset / kCellBytes], CellsOf(bytes), is_write,
+              actor, nullptr, offset);
 }
 
 void Block::AccessBuffer(DeviceMemory::Buffer& buffer, uintptr_t address,
@@ -92,8 +91,8 @@ void Block::AccessBuffer(DeviceMemory::Buffer& buffer, uintptr_t address,
   if (!buffer.Contains(address, bytes)) {
     Fail({Fault::kOutOfBounds, place(), actor.thread, actor.code});
   }
-  AccessCells(buffer.CellsOf(address), (bytes + kCellBytes - 1) / kCellBytes,
-              is_write, actor, &buffer.name, address - buffer.begin);
+  AccessCells(buffer.CellsOf(address), CellsOf(bytes), is_write, actor,
+              &buffer.name, address - buffer.begin);
 }
 
 // `name` of the buffer, null for shared memory.
@@ -122,6 +121,14 @@ uint32_t Block::SharedAddress(const void* pointer, CodeOffset code) {
   return static_cast<uint32_t>(offset);
 }
 
+template <typename F>
+void Block::ForCellsOf(const AsyncCopy& copy, const F& f) {
+  if (!checked_) return;
+  for (size_t i = 0; i < AsyncCopy::kBytes / kCellBytes; ++i) {
+    f(shared_cells_[copy.to / kCellBytes + i]);
+  }
+}
+
 // The destination is poisoned until the issuing thread has waited. To others
 // the copy is a write by this thread at the time of its wait.
 void Block::IssueCopy(const AsyncCopy& copy) {
@@ -135,9 +142,7 @@ void Block::IssueCopy(const AsyncCopy& copy) {
   }
   AccessShared(copy.to, AsyncCopy::kBytes, true, {running_->id, copy.code});
   std::memset(shared() + copy.to, 0xff, AsyncCopy::kBytes);
-  for (size_t i = 0; i < AsyncCopy::kBytes / kCellBytes; ++i) {
-    shared_cells_[copy.to / kCellBytes + i].in_flight = true;
-  }
+  ForCellsOf(copy, [](Cell& cell) { cell.in_flight = true; });
   running_->open_copies.push_back(copy);
 }
 
@@ -153,11 +158,10 @@ void Block::WaitForCopies(size_t groups_left) {
       unsigned char* const to = shared() + copy.to;
       std::memcpy(to, copy.from, copy.from_bytes);
       std::memset(to + copy.from_bytes, 0, AsyncCopy::kBytes - copy.from_bytes);
-      for (size_t i = 0; i < AsyncCopy::kBytes / kCellBytes; ++i) {
-        Cell& cell = shared_cells_[copy.to / kCellBytes + i];
+      ForCellsOf(copy, [this](Cell& cell) {
         cell.in_flight = false;
         cell.write_stamp = clocks_.Now(running_->warp());
-      }
+      });
     }
     groups.pop_front();
   }

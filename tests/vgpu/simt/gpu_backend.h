@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/cuda/launch_failed.h"
 #include "tests/vgpu/simt/device_calls.h"
 #include "tests/vgpu/simt/launch.h"
+#include "tests/vgpu/simt/stream_handle.h"
 
 // CUDA's words.
 #define __global__
@@ -119,6 +121,13 @@ struct LaunchShape {
   size_t shared_bytes = 0;
 };
 
+// Is this file compiled with instrumentation (tsan_callbacks.cc)?
+#ifdef __SANITIZE_THREAD__
+inline constexpr bool kWatched = true;
+#else
+inline constexpr bool kWatched = false;
+#endif
+
 template <typename Params>
 void Launch(GpuStream stream, const LaunchShape& shape, void (*kernel)(Params),
             const std::type_identity_t<Params>& params) {
@@ -132,13 +141,16 @@ void Launch(GpuStream stream, const LaunchShape& shape, void (*kernel)(Params),
   };
   static_assert(std::is_trivially_copyable_v<Call>);
   const Call call = {kernel, params};
-  stream->Enqueue({.kernel = reinterpret_cast<const void*>(kernel),
-                   .invoke = &Call::Invoke,
-                   .arguments = &call,
-                   .argument_bytes = sizeof(call),
-                   .grid = shape.grid,
-                   .block = shape.block,
-                   .shared_bytes = shape.shared_bytes});
+  const char* const error =
+      stream->Enqueue({.kernel = reinterpret_cast<const void*>(kernel),
+                       .invoke = &Call::Invoke,
+                       .arguments = &call,
+                       .argument_bytes = sizeof(call),
+                       .grid = shape.grid,
+                       .block = shape.block,
+                       .shared_bytes = shape.shared_bytes,
+                       .watched = kWatched});
+  if (error != nullptr) LaunchFailed("kernel launch", error);
 }
 
 }  // namespace cogdist::cuda

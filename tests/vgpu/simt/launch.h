@@ -18,6 +18,9 @@ struct KernelLaunch {
   size_t argument_bytes = 0;
   dim3 grid, block;
   size_t shared_bytes = 0;
+  // Tells of all its loads and stores. Of others the emulator sees only what
+  // they do through the interface, which is too little to check anything.
+  bool watched = true;
 };
 
 // What a block may have: the least of sm_80, sm_90 and sm_100 but for shared
@@ -35,6 +38,8 @@ struct Options {
   // mma adds all products at once and cuts the sum off, as tensor cores do,
   // instead of rounding every addition.
   bool truncate_mma = false;
+  // Without, only what would stop a GPU is found: accesses are not followed.
+  bool checked = true;
 };
 
 // What kernels did; over all launches of an emulator.
@@ -51,11 +56,5 @@ struct Stats {
 };
 
 }  // namespace cogdist::simt
-
-// The handle of a stream, CUDA's cudaStream_t: here, whoever takes launches.
-struct CUstream_st {
-  virtual ~CUstream_st() = default;
-  virtual void Enqueue(const cogdist::simt::KernelLaunch& launch) = 0;
-};
 
 #endif  // COGDIST_TESTS_VGPU_SIMT_LAUNCH_H_

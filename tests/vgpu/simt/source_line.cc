@@ -1,7 +1,5 @@
 #include "tests/vgpu/simt/source_line.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdio>
 #include <map>
@@ -12,8 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-
-extern "C" const char __executable_start;  // NOLINT: the linker's
+#include "tests/vgpu/simt/program_image.h"
 
 namespace cogdist::simt {
 namespace {
@@ -55,8 +52,8 @@ SourceLine Parse(const std::string& output) {
 }  // namespace
 
 CodeOffset OffsetOf(const void* code) {
-  return static_cast<CodeOffset>(static_cast<const char*>(code) -
-                                 &__executable_start);
+  return static_cast<CodeOffset>(reinterpret_cast<uintptr_t>(code) -
+                                 ImageBegin());
 }
 
 const SourceLine& SourceAt(CodeOffset offset) {
@@ -66,9 +63,9 @@ const SourceLine& SourceAt(CodeOffset offset) {
   const auto [entry, is_new] = known.try_emplace(offset);
   if (is_new && offset != 0) {
     // A return address belongs to the instruction before it.
-    entry->second = Parse(OutputOf(
-        absl::StrFormat("addr2line -i -f -C -e /proc/%d/exe 0x%x 2>/dev/null",
-                        getpid(), offset - 1)));
+    entry->second = Parse(
+        OutputOf(absl::StrFormat("addr2line -i -f -C -e '%s' 0x%x 2>/dev/null",
+                                 ImageFile(), offset - 1)));
   }
   return entry->second;
 }

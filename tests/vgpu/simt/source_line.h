@@ -1,4 +1,4 @@
-// From an address in this program to the line that it was compiled from.
+// From an address in the kernels' image to the line that it was compiled from.
 
 #ifndef COGDIST_TESTS_VGPU_SIMT_SOURCE_LINE_H_
 #define COGDIST_TESTS_VGPU_SIMT_SOURCE_LINE_H_
@@ -8,7 +8,7 @@
 
 namespace cogdist::simt {
 
-// A return address as an offset from the start of the program's image: four
+// A return address as an offset from the start of the image: four
 // bytes that fit into shadow memory. 0: unknown.
 using CodeOffset = uint32_t;
 CodeOffset OffsetOf(const void* code);
@@ -19,7 +19,7 @@ struct SourceLine {
 };
 // The innermost line of kernel code at `offset`: what belongs to the interface
 // between kernels and emulator is passed over. Asks addr2line, once for each
-// address; empty where that is not installed or the program has no line table.
+// address; empty where that is not installed or the image has no line table.
 const SourceLine& SourceAt(CodeOffset offset);
 
 }  // namespace cogdist::simt

@@ -10,7 +10,8 @@ namespace {
 // Code of launchers is instrumented as well: it runs on no fiber.
 inline void OnAccess(const void* address, size_t bytes, bool is_write,
                      const void* code) {
-  if (Block* const block = Block::Current()) {
+  Block* const block = Block::Current();
+  if (block != nullptr && block->checked()) {
     block->Access(address, bytes, is_write, OffsetOf(code));
   }
 }

@@ -1,0 +1,13 @@
+// How a kernel's launch ends that the device does not take.
+
+#ifndef COGDIST_KERNELS_CUDA_LAUNCH_FAILED_H_
+#define COGDIST_KERNELS_CUDA_LAUNCH_FAILED_H_
+
+namespace cogdist::cuda {
+
+// Ends the program with the call, its error, rank and step.
+[[noreturn]] void LaunchFailed(const char* call, const char* error);
+
+}  // namespace cogdist::cuda
+
+#endif  // COGDIST_KERNELS_CUDA_LAUNCH_FAILED_H_

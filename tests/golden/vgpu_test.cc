@@ -1,0 +1,138 @@
+// Golden runs on virtual GPUs: the whole trainer with `device: CUDA`, its
+// kernels emulated, against the float64 runs. Ranks are threads of this
+// process, each with a device of its own.
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "launcher/config.h"
+#include "launcher/stop_request.h"
+#include "launcher/training_run.h"
+#include "launcher/validate.h"
+#include "nlohmann/json.hpp"
+#include "tests/golden/golden_run.h"
+#include "tests/temp_dir.h"
+#include "tests/vgpu/gpu_ranks.h"
+#include "tests/vgpu/runtime/machine.h"
+
+namespace cogdist {
+namespace {
+
+using ::testing::IsEmpty;
+using Json = nlohmann::json;
+using Steps = std::map<int64_t, Json>;
+
+double RelativeError(const Json& value, const Json& expected) {
+  return std::abs(value.get<double>() / expected.get<double>() - 1);
+}
+
+// The configuration of a golden case, wherever this process runs.
+RunConfig ConfigOf(const std::string& source, const std::string& run_dir,
+                   const std::vector<std::string>& changes) {
+  const std::string folder =
+      std::filesystem::absolute(absl::StrCat("tests/golden/", source));
+  std::vector<std::string> sets = {
+      absl::StrCat("data.train.0.prefix=", folder, "/tokens"),
+      absl::StrCat("init_from=", folder, "/init.safetensors"),
+      absl::StrCat("run_dir=", run_dir), "peak_tflops=1"};
+  sets.insert(sets.end(), changes.begin(), changes.end());
+  auto config = LoadRunConfig(absl::StrCat(folder, "/config.pbtxt"), sets);
+  COG_CHECK_OK(config.status());
+  return *std::move(config);
+}
+
+// Lines of the metrics of a whole run, by step.
+Steps Train(const std::string& source, int ranks,
+            const std::vector<std::string>& changes) {
+  const TempDir work;
+  TrainingRunOptions options = {.config =
+                                    ConfigOf(source, work / "run", changes)};
+  COG_CHECK_OK(ValidateConfig(options.config, {.world_size = ranks}));
+  const StopRequest stop;
+  vgpu::Machine machine({.devices = ranks, .seed = 7});
+  vgpu::RunGpuRanks(ranks, options.config.parallel(),
+                    [&](RankContext& context) {
+                      const auto end = RunTraining(options, stop, context);
+                      COG_CHECK_OK(end.status());
+                      COG_CHECK(*end == ExitCode::kDone);
+                    });
+  EXPECT_THAT(machine.reports(), IsEmpty());
+  return ReadSteps(work / "run/metrics.jsonl");
+}
+
+struct Layout {
+  std::string name;
+  int ranks = 1;
+  std::vector<std::string> sets;
+};
+
+const Layout kLayouts[] = {
+    {.name = "one_rank"},
+    {.name = "data_2", .ranks = 2},
+    {.name = "tensor_2", .ranks = 2, .sets = {"parallel.tensor=2"}},
+    {.name = "pipeline_2", .ranks = 2, .sets = {"parallel.pipeline=2"}},
+    {.name = "context_2", .ranks = 2, .sets = {"parallel.context=2"}},
+    {.name = "zero_3", .ranks = 2, .sets = {"parallel.zero_stage=3"}},
+};
+
+class VirtualGpuTest
+    : public testing::TestWithParam<std::tuple<std::string, Layout>> {};
+
+TEST_P(VirtualGpuTest, FollowsTheFloat64Run) {
+  const auto& [source, layout] = GetParam();
+  std::vector<std::string> changes = layout.sets;
+  changes.push_back("device=CUDA");
+  Steps steps = Train(source, layout.ranks, changes);
+  const Json expected = Json::parse(
+      ReadBytes(absl::StrCat("tests/golden/", source, "/expected.json")));
+  ASSERT_EQ(steps.size(), expected["steps"].size());
+  for (const Json& want : expected["steps"]) {
+    const Json& got = steps[want["step"]];
+    SCOPED_TRACE(got.dump());
+    EXPECT_LE(RelativeError(got["loss"], want["loss"]), 1e-5);
+    EXPECT_LE(RelativeError(got["grad_norm"], want["grad_norm"]), 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, VirtualGpuTest,
+    testing::Combine(testing::Values("cog_docmask", "cog_gqa_tied", "cog_mha",
+                                     "softmax_mha"),
+                     testing::ValuesIn(kLayouts)),
+    [](const auto& info) {
+      return absl::StrCat(std::get<0>(info.param), "_",
+                          std::get<1>(info.param).name);
+    });
+
+// A bfloat16 run has no float64 twin: it is compared with the host's. The first
+// step shows their rounding, later ones what training makes of it, as in
+// golden_test.cc.
+class VirtualGpuBfloat16Test : public testing::TestWithParam<std::string> {};
+
+TEST_P(VirtualGpuBfloat16Test, FollowsTheHostsRun) {
+  GoldenResult host =
+      RunGolden(GetParam(), {.sets = {"precision=BF16", "device=CPU"}});
+  ASSERT_EQ(host.process.exit_code, 0) << host.process.output;
+  Steps steps = Train(GetParam(), 1, {"precision=BF16", "device=CUDA"});
+  ASSERT_EQ(steps.size(), host.steps.size());
+  for (const auto& [step, want] : host.steps) {
+    const Json& got = steps[step];
+    SCOPED_TRACE(got.dump());
+    EXPECT_LE(RelativeError(got["loss"], want["loss"]),
+              step == 1 ? 2e-4 : 6e-3);
+    EXPECT_LE(RelativeError(got["grad_norm"], want["grad_norm"]),
+              step == 1 ? 1e-3 : 8e-2);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, VirtualGpuBfloat16Test,
+                         testing::Values("cog_docmask", "cog_gqa_tied"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace cogdist
