@@ -29,3 +29,20 @@ cogdist_golden_test(resume OneRank TwoRanks Layouts)
 cogdist_golden_test(reshard ReshardTest EveryPairTest)
 set_tests_properties(golden/resume/Layouts golden/reshard/EveryPairTest
   PROPERTIES LABELS slow TIMEOUT 1200)
+
+# On virtual GPUs, with the trainer's own code in the test's process.
+add_executable(golden_vgpu_test golden/vgpu_test.cc)
+target_link_libraries(golden_vgpu_test PRIVATE cogdist_launcher
+  cogdist_cuda_on_vgpu nlohmann_json::nlohmann_json GTest::gmock_main)
+target_compile_options(golden_vgpu_test PRIVATE -O1)
+target_compile_definitions(golden_vgpu_test PRIVATE
+  COGDIST_BINARY="$<TARGET_FILE:cogdist>")
+add_dependencies(golden_vgpu_test cogdist)
+foreach(filter VirtualGpuTest.*cog_docmask VirtualGpuTest.*cog_gqa_tied
+    VirtualGpuTest.*cog_mha VirtualGpuTest.*softmax_mha VirtualGpuBfloat16Test)
+  add_test(NAME golden/vgpu/${filter}
+    COMMAND golden_vgpu_test --gtest_filter=*${filter}*
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(golden/vgpu/${filter} PROPERTIES LABELS vgpu
+    TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=passive)
+endforeach()
