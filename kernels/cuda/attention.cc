@@ -16,9 +16,19 @@ HeadsView HeadsOf(const TensorView& x) {
           .type = TypeOf(x)};
 }
 
+StatisticsView StatisticsOf(const TensorView& x) {
+  COG_CHECK(x.dim(2) <= 1 || x.strides.dim(2) == 1, "strided rows");
+  return {.data = x.Data<float>(),
+          .batch_stride = x.strides.dim(0),
+          .head_stride = x.strides.dim(1)};
+}
+
 // Of either pass's arguments.
 template <typename Args>
 AttentionProblem ProblemOf(const Args& args) {
+  const TensorView& documents = args.mask.document_start;
+  COG_CHECK(!documents || documents.dim(1) <= 1 ||
+            documents.strides.dim(1) == 1);
   return {.batch = args.q.dim(0),
           .q_len = args.q.dim(1),
           .kv_len = args.k.dim(1),
@@ -29,7 +39,8 @@ AttentionProblem ProblemOf(const Args& args) {
           .causal = args.mask.causal,
           .query_offset = args.mask.query_offset,
           .key_offset = args.mask.key_offset,
-          .document_start = DataOrNull<int32_t>(args.mask.document_start),
+          .document_start = DataOrNull<int32_t>(documents),
+          .document_stride = documents ? documents.strides.dim(0) : 0,
           .scale = args.scale};
 }
 
@@ -37,7 +48,7 @@ AttentionProblem ProblemOf(const Args& args) {
 
 void AttentionForward(Stream& stream, const AttentionForwardArgs& args) {
   const AttentionForwardLaunch launch = {.o = HeadsOf(args.o),
-                                         .lse = args.lse.Data<float>(),
+                                         .lse = StatisticsOf(args.lse),
                                          .q = HeadsOf(args.q),
                                          .k = HeadsOf(args.k),
                                          .v = HeadsOf(args.v),
@@ -58,7 +69,7 @@ void AttentionBackward(Stream& stream, const AttentionBackwardArgs& args) {
           stream.Workspace(AttentionBackwardWorkspaceBytes(args))),
       .d_o = HeadsOf(args.d_o),
       .o = HeadsOf(args.o),
-      .lse = args.lse.Data<float>(),
+      .lse = StatisticsOf(args.lse),
       .q = HeadsOf(args.q),
       .k = HeadsOf(args.k),
       .v = HeadsOf(args.v),
@@ -71,13 +82,11 @@ void AttentionBackward(Stream& stream, const AttentionBackwardArgs& args) {
 }
 
 void AttentionMerge(Stream& stream, const AttentionMergeArgs& args) {
-  COG_CHECK(args.o.IsContiguous() && args.other_o.IsContiguous());
-  COG_CHECK(args.lse.IsContiguous() && args.other_lse.IsContiguous());
   LaunchAttentionMerge(HandleOf(stream),
-                       {.o = args.o.Data<float>(),
-                        .lse = args.lse.Data<float>(),
-                        .other_o = args.other_o.Data<float>(),
-                        .other_lse = args.other_lse.Data<float>(),
+                       {.o = HeadsOf(args.o),
+                        .lse = StatisticsOf(args.lse),
+                        .other_o = HeadsOf(args.other_o),
+                        .other_lse = StatisticsOf(args.other_lse),
                         .batch = args.o.dim(0),
                         .q_len = args.o.dim(1),
                         .heads = args.o.dim(2),

@@ -15,6 +15,12 @@ struct HeadsView {
   ElementType type = ElementType::kFloat32;
 };
 
+// [batch, heads, length] float32; the numbers of a head are contiguous.
+struct StatisticsView {
+  float* data = nullptr;
+  int64_t batch_stride = 0, head_stride = 0;
+};
+
 // Rows start at multiples of 16 bytes.
 inline bool IsAligned(const HeadsView& view) {
   const int64_t unit = view.type == ElementType::kFloat32 ? 4 : 8;
@@ -30,12 +36,13 @@ struct AttentionProblem {
   bool causal = true;
   int64_t query_offset = 0, key_offset = 0;
   const int32_t* document_start = nullptr;  // [batch, q_len], or null
+  int64_t document_stride = 0;              // from sequence to sequence
   float scale;
 };
 
 struct AttentionForwardLaunch {
-  HeadsView o;        // of q's type or float32
-  float* lse;         // [batch, heads, q_len]
+  HeadsView o;  // of q's type or float32
+  StatisticsView lse;
   HeadsView q, k, v;  // of one type
   AttentionProblem problem;
 };
@@ -59,8 +66,8 @@ struct AttentionBackwardLaunch {
   HeadsView dq, dk, dv;  // overwritten; of q's type or float32
   float* delta;          // [batch, heads, q_len] of scratch: do_i . o_i
   HeadsView d_o, o;      // of q's type, o also float32
-  const float* lse;      // [batch, heads, q_len]
-  HeadsView q, k, v;     // of one type
+  StatisticsView lse;
+  HeadsView q, k, v;  // of one type
   AttentionProblem problem;
 };
 void LaunchAttentionBackwardSimt(GpuStream stream,
@@ -85,10 +92,10 @@ void LaunchAttentionDelta(GpuStream stream,
 
 // Merges partial results over disjoint key sets into the first.
 struct AttentionMergeLaunch {
-  float* o;    // [batch, q_len, heads, head_dim], updated
-  float* lse;  // [batch, heads, q_len], updated
-  const float* other_o;
-  const float* other_lse;
+  HeadsView o;         // float32 [batch, q_len, heads, head_dim], updated
+  StatisticsView lse;  // updated
+  HeadsView other_o;
+  StatisticsView other_lse;
   int64_t batch, q_len, heads, head_dim;
 };
 void LaunchAttentionMerge(GpuStream stream, const AttentionMergeLaunch& args);

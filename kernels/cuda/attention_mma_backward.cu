@@ -11,6 +11,7 @@
 
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/mma_tile.cuh"
 
 namespace cogdist::cuda {
@@ -82,9 +83,8 @@ __device__ __forceinline__ void LoadStatistics(
   QueryStatistics q = {static_cast<int>(range.begin),
                        static_cast<int>(range.end), INFINITY, 0};
   if (row < p.q_len) {
-    const int64_t at = (b * p.heads + head) * p.q_len + row;
-    q.shift = args.lse[at] * kLog2E + (kCog ? 40 : 0);
-    q.delta = args.delta[at];
+    q.shift = At(args.lse, b, head, row) * kLog2E + (kCog ? 40 : 0);
+    q.delta = args.delta[(b * p.heads + head) * p.q_len + row];
   }
   to[threadIdx.x] = q;
 }

@@ -10,6 +10,7 @@
 
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/mma_tile.cuh"
 #include "kernels/cuda/device/reduce.cuh"
 
@@ -296,7 +297,7 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
       const float factor = sum == 0 ? 0 : 1 / sum;
       if (lane % 4 == 0 && row < p.q_len) {
         const float max = sums.max[t][half] * p.scale;
-        args.lse[(place.b * p.heads + place.head) * p.q_len + row] =
+        At(args.lse, place.b, place.head, row) =
             sum == 0 ? -INFINITY : max + logf(sum) + (kCog ? 40 * kLn2 : 0);
       }
 #pragma unroll

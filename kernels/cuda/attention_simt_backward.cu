@@ -5,6 +5,7 @@
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/device/attention_mask.cuh"
 #include "kernels/cuda/device/attention_tile.cuh"
+#include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/reduce.cuh"
 
 namespace cogdist::cuda {
@@ -83,7 +84,7 @@ __device__ __forceinline__ void LoadQueries(const AttentionBackwardLaunch& args,
     const int64_t row = first + threadIdx.x;
     const bool inside = row < p.q_len;
     const int64_t at = Statistic(p, b, head, row);
-    to.lse[threadIdx.x] = inside ? args.lse[at] : 0;
+    to.lse[threadIdx.x] = inside ? At(args.lse, b, head, row) : 0;
     to.delta[threadIdx.x] = inside ? args.delta[at] : 0;
   }
 }

@@ -5,6 +5,7 @@
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/device/attention_mask.cuh"
 #include "kernels/cuda/device/attention_tile.cuh"
+#include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/reduce.cuh"
 
 namespace cogdist::cuda {
@@ -79,7 +80,7 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
       }
     }
     if (lane == 0) {
-      args.lse[(b * p.heads + head) * p.q_len + row] =
+      At(args.lse, b, head, row) =
           nothing ? -INFINITY : rows.max[r] + logf(rows.sum[r]);
     }
   }
@@ -127,32 +128,37 @@ __global__ void __launch_bounds__(kTileThreads, 1)
 
 constexpr int kMergeThreads = 128;
 
+// exp(lse - the larger one) of both parts, 0 where neither has seen a key.
+struct MergeWeights {
+  __device__ __forceinline__ MergeWeights(float lse, float other_lse)
+      : max(fmaxf(lse, other_lse)) {
+    if (max == -INFINITY) return;
+    mine = Exp2((lse - max) * kLog2E);
+    theirs = Exp2((other_lse - max) * kLog2E);
+    factor = 1 / (mine + theirs);
+  }
+
+  float max, mine = 0, theirs = 0, factor = 0;
+};
+
 // A block a row of all heads.
 __global__ void __launch_bounds__(kMergeThreads)
     AttentionMergeKernel(AttentionMergeLaunch args) {
   const int64_t b = blockIdx.x / args.q_len, row = blockIdx.x % args.q_len;
-  const int64_t hidden = args.heads * args.head_dim;
-  for (int64_t i = threadIdx.x; i < hidden; i += kMergeThreads) {
-    const int64_t statistic =
-        (b * args.heads + i / args.head_dim) * args.q_len + row;
-    const float lse = args.lse[statistic], other = args.other_lse[statistic];
-    const float max = fmaxf(lse, other);
-    // Neither has seen a key: both outputs are 0.
-    const float mine = max == -INFINITY ? 0 : Exp2((lse - max) * kLog2E);
-    const float theirs = max == -INFINITY ? 0 : Exp2((other - max) * kLog2E);
-    const float sum = mine + theirs;
-    const float factor = max == -INFINITY ? 0 : 1 / sum;
-    const int64_t at = blockIdx.x * hidden + i;
-    args.o[at] = (mine * args.o[at] + theirs * args.other_o[at]) * factor;
+  for (int64_t i = threadIdx.x; i < args.heads * args.head_dim;
+       i += kMergeThreads) {
+    const int64_t head = i / args.head_dim, d = i % args.head_dim;
+    const MergeWeights w(At(args.lse, b, head, row),
+                         At(args.other_lse, b, head, row));
+    float& o = RowOf<float>(args.o, b, row, head)[d];
+    const float other = RowOf<float>(args.other_o, b, row, head)[d];
+    o = (w.mine * o + w.theirs * other) * w.factor;
   }
   __syncthreads();  // all have read the statistics
   for (int64_t head = threadIdx.x; head < args.heads; head += kMergeThreads) {
-    const int64_t statistic = (b * args.heads + head) * args.q_len + row;
-    const float lse = args.lse[statistic], other = args.other_lse[statistic];
-    const float max = fmaxf(lse, other);
-    if (max == -INFINITY) continue;
-    args.lse[statistic] =
-        max + logf(Exp2((lse - max) * kLog2E) + Exp2((other - max) * kLog2E));
+    float& lse = At(args.lse, b, head, row);
+    const MergeWeights w(lse, At(args.other_lse, b, head, row));
+    if (w.max != -INFINITY) lse = w.max + logf(w.mine + w.theirs);
   }
 }
 

@@ -29,8 +29,8 @@ __device__ __forceinline__ KeyRange VisibleKeys(const AttentionProblem& p,
     range.end = Clamp(p.query_offset + i + 1 - p.key_offset, p.kv_len);
   }
   if (p.document_start != nullptr) {
-    range.begin =
-        Clamp(p.document_start[b * p.q_len + i] - p.key_offset, p.kv_len);
+    range.begin = Clamp(
+        p.document_start[b * p.document_stride + i] - p.key_offset, p.kv_len);
   }
   return range;
 }

@@ -64,15 +64,14 @@ TEST_F(AttentionSimtTest, MergedPartsAreTheWhole) {
       cuda::LaunchAttentionForwardSimt(stream(), Forward(part));
     }
     // Sequences lie further apart than a part is long.
-    cuda::LaunchAttentionMerge(stream(),
-                               {.o = static_cast<float*>(m[0].o.data),
-                                .lse = m[0].lse,
-                                .other_o = static_cast<float*>(m[1].o.data),
-                                .other_lse = m[1].lse,
-                                .batch = whole.batch,
-                                .q_len = whole.q_len,
-                                .heads = whole.heads,
-                                .head_dim = whole.head_dim});
+    cuda::LaunchAttentionMerge(stream(), {.o = m[0].o,
+                                          .lse = m[0].lse,
+                                          .other_o = m[1].o,
+                                          .other_lse = m[1].lse,
+                                          .batch = whole.batch,
+                                          .q_len = whole.q_len,
+                                          .heads = whole.heads,
+                                          .head_dim = whole.head_dim});
     FetchForward(m[0], x);
     ExpectClean();
     ExpectForward(whole, x);

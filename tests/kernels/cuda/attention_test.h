@@ -3,7 +3,9 @@
 #ifndef COGDIST_TESTS_KERNELS_CUDA_ATTENTION_TEST_H_
 #define COGDIST_TESTS_KERNELS_CUDA_ATTENTION_TEST_H_
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "kernels/cuda/attention_launch.h"
 #include "tests/kernels/attention_reference.h"
@@ -16,7 +18,7 @@ class AttentionGpuTest : public GpuTest {
   // Tensors of a case on the device.
   struct Memory {
     cuda::HeadsView q, k, v, d_o, o, dq, dk, dv;
-    float* lse;
+    cuda::StatisticsView lse;
     float* delta;
     cuda::AttentionProblem problem;
   };
@@ -42,6 +44,37 @@ class AttentionGpuTest : public GpuTest {
     std::memcpy(to.view().data, copy.bytes().data(), copy.bytes().size());
   }
 
+  // Statistics and documents as slices of longer sequences, as around a ring.
+  static constexpr int64_t kGap = 3;
+
+  cuda::StatisticsView MakeStatistics(const AttentionCase& c) {
+    const int64_t row = c.q_len + kGap;
+    return {.data = Allocate<float>(c.batch * c.heads * row, "lse"),
+            .batch_stride = c.heads * row,
+            .head_stride = row};
+  }
+  void Fetch(const cuda::StatisticsView& from, const HostTensor& to) {
+    const Shape& shape = to.view().shape;
+    float* next = to.view().Data<float>();
+    for (int64_t b = 0; b < shape.dim(0); ++b) {
+      for (int64_t h = 0; h < shape.dim(1); ++h) {
+        const float* const row =
+            from.data + b * from.batch_stride + h * from.head_stride;
+        for (const double x : DownloadFloats(row, shape.dim(2))) {
+          *next++ = static_cast<float>(x);
+        }
+      }
+    }
+  }
+  const int32_t* PutDocuments(const AttentionCase& c) {
+    std::vector<int32_t> wide(c.batch * (c.q_len + kGap));
+    for (int64_t b = 0; b < c.batch; ++b) {
+      std::copy_n(c.document_start.begin() + b * c.q_len, c.q_len,
+                  wide.begin() + b * (c.q_len + kGap));
+    }
+    return Upload(wide, "document_start");
+  }
+
   Memory Prepare(const AttentionCase& c, const AttentionTensors& x) {
     Memory m = {.q = Put(x.q, "q"),
                 .k = Put(x.k, "k"),
@@ -51,7 +84,7 @@ class AttentionGpuTest : public GpuTest {
                 .dq = Make(x.dq, "dq"),
                 .dk = Make(x.dk, "dk"),
                 .dv = Make(x.dv, "dv"),
-                .lse = Allocate<float>(x.lse.view().num_elements(), "lse"),
+                .lse = MakeStatistics(c),
                 .delta = Allocate<float>(x.lse.view().num_elements(), "delta"),
                 .problem = {.batch = c.batch,
                             .q_len = c.q_len,
@@ -65,7 +98,8 @@ class AttentionGpuTest : public GpuTest {
                             .key_offset = c.key_offset,
                             .scale = c.scale()}};
     if (!c.document_start.empty()) {
-      m.problem.document_start = Upload(c.document_start, "document_start");
+      m.problem.document_start = PutDocuments(c);
+      m.problem.document_stride = c.q_len + kGap;
     }
     return m;
   }
@@ -93,8 +127,7 @@ class AttentionGpuTest : public GpuTest {
   // Results of the forward pass to the host, where they are compared.
   void FetchForward(const Memory& m, const AttentionTensors& x) {
     Fetch(m.o, x.o);
-    const HostTensor lse = Download(DType::kFloat32, x.lse.view().shape, m.lse);
-    std::memcpy(x.lse.view().data, lse.bytes().data(), lse.bytes().size());
+    Fetch(m.lse, x.lse);
   }
   void FetchBackward(const Memory& m, const AttentionTensors& x) {
     Fetch(m.dq, x.dq);
