@@ -100,9 +100,9 @@ absl::StatusOr<ActivationPlan> ModelRunner::PlanActivations(
 }
 
 int64_t ModelRunner::RunEachPass(ParamStore::Use use) {
-  const auto no_load = [](int64_t, Batch&) { return absl::OkStatus(); };
+  COG_CHECK_OK(Load([](int64_t, Batch&) { return absl::OkStatus(); }));
   UnitHooks no_hooks;
-  Call call = {.load = no_load, .hooks = no_hooks};
+  Call call = {.hooks = no_hooks};
   call_ = &call;
   in_flight_.resize(1);
   Arena transit = Arena::ForPlanning();
@@ -207,27 +207,33 @@ Shape ModelRunner::Boundary() const {
           config_.model().cogformer().hidden_size()};
 }
 
-absl::Status ModelRunner::Train(LoadMicroBatch load, float gradient_scale,
-                                UnitHooks& hooks) {
-  Call call = {.load = load, .hooks = hooks, .gradient_scale = gradient_scale};
-  call_ = &call;
+absl::Status ModelRunner::Load(LoadMicroBatch load) {
   tokens_.Restart(stream_);
-  pipeline_->Train(*this);
-  call_ = nullptr;
-  return call.status;
+  absl::Status status;
+  for (int index = 0; index < micro_batches(); ++index) {
+    const absl::Status loaded = load(index, batch_);
+    if (!loaded.ok()) batch_ = EmptyBatch(config_);  // not what was found bad
+    status.Update(loaded);
+    tokens_.Put(index, batch_, pieces_);
+  }
+  return status;
 }
 
-absl::Status ModelRunner::Evaluate(LoadMicroBatch load, UnitHooks& hooks) {
-  Call call = {.load = load, .hooks = hooks};
+void ModelRunner::Train(float gradient_scale, UnitHooks& hooks) {
+  Call call = {.hooks = hooks, .gradient_scale = gradient_scale};
   call_ = &call;
-  tokens_.Restart(stream_);
+  pipeline_->Train(*this);
+  call_ = nullptr;
+}
+
+void ModelRunner::Evaluate(UnitHooks& hooks) {
+  Call call = {.hooks = hooks};
+  call_ = &call;
   pipeline_->Evaluate(*this, PassShape().micro_batches);
   call_ = nullptr;
-  return call.status;
 }
 
 void ModelRunner::Forward(const ForwardWork& work) {
-  Load(work.micro_batch);
   Arena& slot = memory_->slot(work.slot);
   const ArenaScope scope(memory_->scratch());
   CogformerChunk::ForwardArgs args = ArgsOf(work, slot);
@@ -248,7 +254,6 @@ void ModelRunner::Backward(const BackwardWork& work) {
 }
 
 void ModelRunner::Evaluate(const ForwardWork& work) {
-  Load(work.micro_batch);
   Arena& scratch = memory_->scratch();
   const ArenaScope scope(scratch);
   const LayerContext ctx = Context(scratch);
@@ -256,14 +261,6 @@ void ModelRunner::Evaluate(const ForwardWork& work) {
   args.shared = model_.MakeShared(ctx, args.layout, Recompute::kBlock);
   model_.chunks()[work.chunk].Evaluate(ctx, args, call_->hooks);
   KeepLoss(work.micro_batch, args.loss);
-}
-
-void ModelRunner::Load(int64_t index) {
-  if (tokens_.Has(index)) return;
-  const absl::Status loaded = call_->load(index, batch_);
-  if (!loaded.ok()) batch_ = EmptyBatch(config_);  // not what was found bad
-  call_->status.Update(loaded);
-  tokens_.Put(index, batch_, pieces_);
 }
 
 CogformerChunk::ForwardArgs ModelRunner::ArgsOf(const ForwardWork& work,
@@ -311,6 +308,7 @@ void ModelRunner::ReadLoss() {
 }
 
 ModelRunner::Loss ModelRunner::TakeLoss() {
+  tokens_.ForgetCopies();
   Loss loss = {.targets = std::exchange(targets_, 0)};
   for (const double sum : loss_sums_read_.As<double>()) loss.sum.Add(sum);
   return loss;

@@ -47,20 +47,22 @@ class ModelRunner : private Stage {
   const ModelGroups& groups() const { return groups_; }
   const ActivationPlan& activation_plan() const { return plan_; }
   const Pipeline& pipeline() const { return *pipeline_; }
+  Pipeline& pipeline() { return *pipeline_; }
   // Of a step, for this rank.
   int micro_batches() const { return PassShape().micro_batches; }
   // Device memory for constant tables and sums.
   int64_t buffer_bytes() const;
 
+  // The micro-batches of the next step or evaluation. After an error the passes
+  // are made all the same, and what they compute means nothing: other ranks
+  // must not be left waiting.
+  absl::Status Load(LoadMicroBatch load);
   // Forward and backward passes of one step; gradients and the loss sum
   // accumulate. The gradients are those of `gradient_scale` times the sum.
-  // An error of `load` is returned when all passes are done, and what they have
-  // computed then means nothing: other ranks must not be left waiting.
-  absl::Status Train(LoadMicroBatch load, float gradient_scale,
-                     UnitHooks& hooks);
+  void Train(float gradient_scale, UnitHooks& hooks);
   // Forward passes alone of as many micro-batches as a step has; the loss sum
   // accumulates.
-  absl::Status Evaluate(LoadMicroBatch load, UnitHooks& hooks);
+  void Evaluate(UnitHooks& hooks);
 
   // Of several ranks with the same targets one reports them, so that the sum
   // over all ranks counts each once.
@@ -76,10 +78,8 @@ class ModelRunner : private Stage {
  private:
   // What the callbacks of the pipeline need of the call that it runs in.
   struct Call {
-    LoadMicroBatch load;
     UnitHooks& hooks;
     float gradient_scale = 1;
-    absl::Status status;
   };
 
   ModelRunner(const RunConfig& config, RankContext& context,
@@ -101,8 +101,6 @@ class ModelRunner : private Stage {
   void Backward(const BackwardWork& work) override;
   void Evaluate(const ForwardWork& work) override;
 
-  // Loads a micro-batch and keeps this rank's tokens of it, on the host.
-  void Load(int64_t index);
   // Uploads what the chunk needs of them: to `kept` what its backward pass
   // needs, too.
   CogformerChunk::ForwardArgs ArgsOf(const ForwardWork& work, Arena& kept);

@@ -34,14 +34,14 @@ class TokenStaging {
   // none is here. Waits for what `stream` still copies of the last one.
   void Restart(Stream& stream);
 
-  // A pipeline needs a micro-batch once for each of its chunks.
-  bool Has(int64_t micro_batch) const { return slots_[micro_batch].filled; }
-  // Keeps `pieces` of each sequence of `whole`. REQUIRES: !Has(micro_batch).
+  // The host has waited for all copies.
+  void ForgetCopies() { uploaded_ = Event(); }
+  // Keeps `pieces` of each sequence of `whole`; once after each Restart().
   void Put(int64_t micro_batch, const Batch& whole,
            absl::Span<const Piece> pieces);
 
   // A tensor of `arena`, int32 [sequences, tokens], with a copy enqueued on
-  // `stream`. REQUIRES: Has(micro_batch).
+  // `stream`. REQUIRES: it was Put().
   TensorView Inputs(int64_t micro_batch, Stream& stream, Arena& arena);
   TensorView Targets(int64_t micro_batch, Stream& stream, Arena& arena);
   // Absent where the batch had none.

@@ -63,7 +63,9 @@ TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
       context_(context),
       runner_(std::move(runner)),
       data_parallel_(runner_->params(), context),
-      optimizer_(std::move(optimizer)) {}
+      optimizer_(std::move(optimizer)),
+      graph_(config.cuda_graph(), context, runner_->pipeline(),
+             data_parallel_) {}
 
 absl::StatusOr<StepPlan> TrainingStep::Plan(const RunConfig& config,
                                             const Mesh& mesh, int rank,
@@ -122,16 +124,12 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   const double start = MonotonicSeconds();
   Result result;
   result.lr = LearningRate(config_.lr_schedule(), config_.train_steps(), step);
-  const auto reach = [&](FaultPoint point) {
-    context_.fault.Reach(point, step, context_.rank());
-  };
-  reach(FaultPoint::kStep);
+  context_.fault.Reach(FaultPoint::kStep, step, context_.rank());
+  const absl::Status loaded = runner_->Load(load);
   data_parallel_.BeginStep(runner_->micro_batches());
-  FaultHooks hooks(context_, runner_->params(), step, data_parallel_);
-  const absl::Status loaded = runner_->Train(load, GradientScale(), hooks);
-  reach(FaultPoint::kCollective);
-  data_parallel_.FinishGradients();
+  COG_RETURN_IF_ERROR(graph_.Run([&] { EnqueuePasses(step); }));
   COG_RETURN_IF_ERROR(loaded);  // not before: nothing may be under way
+  context_.streams.compute->Synchronize();
   const StepTotals mine = LocalTotals(stop);
   const double loss_known = MonotonicSeconds();
   Update(Total(*context_.groups.world, mine), result);
@@ -141,9 +139,20 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   return result;
 }
 
+void TrainingStep::EnqueuePasses(int64_t step) {
+  FaultHooks hooks(context_, runner_->params(), step, data_parallel_);
+  runner_->Train(GradientScale(), hooks);
+  context_.fault.Reach(FaultPoint::kCollective, step, context_.rank());
+  data_parallel_.FinishGradients();
+  optimizer_.ReadNorm(*context_.streams.compute);
+  runner_->ReadLoss();
+}
+
 absl::Status TrainingStep::Evaluate(LoadMicroBatch load) {
+  const absl::Status loaded = runner_->Load(load);
   data_parallel_.BeginEvaluation();
-  return runner_->Evaluate(load, data_parallel_);
+  runner_->Evaluate(data_parallel_);
+  return loaded;
 }
 
 void TrainingStep::ReachUpdate(int64_t step) {
@@ -161,9 +170,6 @@ float TrainingStep::GradientScale() const {
 }
 
 StepTotals TrainingStep::LocalTotals(bool stop) {
-  optimizer_.ReadNorm(*context_.streams.compute);
-  runner_->ReadLoss();
-  context_.streams.compute->Synchronize();
   Optimizer::Norm norm = optimizer_.LocalNorm();
   return {.loss = runner_->TakeLoss().sum,
           .squares = norm.squares,

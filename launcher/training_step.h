@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "launcher/memory_plan.h"
 #include "launcher/model_runner.h"
+#include "launcher/step_graph.h"
 #include "parallel/data_parallel.h"
 #include "parallel/optimizer.h"
 #include "parallel/rank_context.h"
@@ -88,6 +89,8 @@ class TrainingStep {
   // Of the rank that has run one step on a meta device.
   StepPlan Measure() const;
 
+  // From the tokens that were loaded to gradients, loss and norm.
+  void EnqueuePasses(int64_t step);
   // Of every target's cross-entropy in the loss.
   float GradientScale() const;
   // Waits for the passes.
@@ -104,6 +107,7 @@ class TrainingStep {
   std::unique_ptr<ModelRunner> runner_;
   DataParallel data_parallel_;
   Optimizer optimizer_;
+  StepGraph graph_;
   StepPlan plan_;
   double seconds_after_loss_ = 0;  // of the last Run()
 };

@@ -47,6 +47,8 @@ class DataParallel : public UnitHooks {
   void BeginEvaluation() { weights_.BeginEvaluation(); }
   // For readers of weights that do not come through the hooks.
   void WaitForWeights() { weights_.WaitAll(); }
+  // The compute stream has waited for all that was enqueued, between steps.
+  void Forget() { weights_.Forget(); }
 
   struct Stats {
     int64_t bytes = 0;  // that this rank has sent to replicas

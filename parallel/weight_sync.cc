@@ -62,11 +62,15 @@ void WeightSync::TakeSlot(ParamStore::UnitId unit) {
   UnitSlots& slots = params_.weight_slots();
   // A unit that was foreseen and has not come gives way.
   for (ParamStore::UnitId i = 0; slots.full() && i < params_.num_units(); ++i) {
-    if (!slots.Has(i) || uses_[i] > 0) continue;
+    if (!IsForeseen(i)) continue;
     args_.timer.Wait(gathered_[i]);
     slots.Return(i);
   }
   slots.Take(unit);
+}
+
+bool WeightSync::IsForeseen(ParamStore::UnitId unit) const {
+  return params_.weight_slots().Has(unit) && uses_[unit] == 0;
 }
 
 void WeightSync::Gather(ParamStore::UnitId unit) {
@@ -91,6 +95,13 @@ void WeightSync::Updated() {
 void WeightSync::WaitAll() {
   if (params_.weight_slots()) return;
   for (const Event& event : gathered_) args_.timer.Wait(event);
+}
+
+void WeightSync::Forget() {
+  for (ParamStore::UnitId unit = 0; unit < params_.num_units(); ++unit) {
+    gathered_[unit] = Event();
+    if (IsForeseen(unit)) params_.weight_slots().Return(unit);
+  }
 }
 
 void WeightSync::SendForTiming(ParamStore::UnitId unit) {

@@ -38,6 +38,9 @@ class WeightSync {
   void Updated();
   // Weights of all units are there, at stages 0 to 2.
   void WaitAll();
+  // Nothing that was enqueued so far matters to what follows: the compute
+  // stream has waited for it. Gives up what was fetched ahead.
+  void Forget();
 
   // Enqueues the gathering of a unit as one use or update does it, for timing.
   void SendForTiming(ParamStore::UnitId unit);
@@ -47,6 +50,8 @@ class WeightSync {
   void Fetch(ParamStore::UnitId unit);
   void FetchNext(ParamStore::UnitId used);
   void TakeSlot(ParamStore::UnitId unit);
+  // Was fetched and has not come.
+  bool IsForeseen(ParamStore::UnitId unit) const;
   void Gather(ParamStore::UnitId unit);
 
   const ReplicaSyncArgs args_;

@@ -4,16 +4,40 @@
 #ifndef COGDIST_RUNTIME_GPU_STREAM_H_
 #define COGDIST_RUNTIME_GPU_STREAM_H_
 
+#include <memory>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
 
+class GpuStream;
+
 // Defined where the operations' arguments are known: kernels/kernel_table.h.
 struct KernelTable;
+
+// Work that was captured once, with its addresses and numbers, and is launched
+// many times: a step costs the host one call instead of thousands. Destroyed
+// after its last launch is done.
+class GpuGraph {
+ public:
+  virtual ~GpuGraph() = default;
+  // Does all of it once, in the stream's order.
+  virtual void Launch(GpuStream& stream) = 0;
+};
 
 class GpuStream : public Stream {
  public:
   virtual const KernelTable& kernels() const = 0;
+
+  // What `body` enqueues on this stream, and on streams that wait for its
+  // events and that it waits for in the end, instead of doing it. `body`
+  // neither blocks nor allocates, and waits for no event from before:
+  // workspaces have their size already, e.g. after a step that was not
+  // captured. FAILED_PRECONDITION says what did not fit into a graph.
+  virtual absl::StatusOr<std::unique_ptr<GpuGraph>> Capture(
+      absl::FunctionRef<void()> body) = 0;
 };
 
 // The GPU's stream behind a stream. REQUIRES: device_type() == kCuda.

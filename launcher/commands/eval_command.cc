@@ -73,7 +73,9 @@ absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
         config, command.Text("checkpoint", ""), context, runner->params()));
     UnitHooks no_hooks;
     const auto evaluate = [&](ModelRunner::LoadMicroBatch load) {
-      return runner->Evaluate(load, no_hooks);
+      const absl::Status loaded = runner->Load(load);
+      runner->Evaluate(no_hooks);
+      return loaded;
     };
     const absl::StatusOr<EvaluationResult> result =
         evaluator.Run(*runner, evaluate, context, evaluator.num_batches());

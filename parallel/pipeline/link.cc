@@ -84,11 +84,24 @@ void PipelineLink::EndSend() {
   next_send_ = (next_send_ + 1) % args_.send_buffers;
 }
 
+std::vector<Stream*> PipelineLink::streams() const {
+  std::vector<Stream*> streams;
+  for (const auto* stream : {&receive_stream_, &send_stream_}) {
+    if (*stream != nullptr) streams.push_back(stream->get());
+  }
+  return streams;
+}
+
+void PipelineLink::Forget() {
+  COG_CHECK(coming_.empty());
+  for (auto* slots : {&receive_slots_, &send_slots_}) {
+    for (Slot& slot : *slots) slot.free = Event();
+  }
+}
+
 int64_t PipelineLink::workspace_bytes() const {
   int64_t bytes = 0;
-  for (const auto* stream : {&receive_stream_, &send_stream_}) {
-    if (*stream != nullptr) bytes += (*stream)->workspace_bytes();
-  }
+  for (const Stream* stream : streams()) bytes += stream->workspace_bytes();
   return bytes;
 }
 

@@ -50,6 +50,12 @@ class PipelineLink {
   // Sends what the compute stream has written there.
   void EndSend();
 
+  // Its streams, where it has any.
+  std::vector<Stream*> streams() const;
+  // The compute stream has waited for all that was enqueued, and nothing is on
+  // its way.
+  void Forget();
+
   int64_t buffer_bytes() const { return buffer_.bytes(); }
   // Scratch memory of its streams.
   int64_t workspace_bytes() const;

@@ -141,6 +141,17 @@ void Pipeline::Backward(const PipelineAction& action, Stage& stage) {
   }
 }
 
+std::vector<Stream*> Pipeline::streams() const {
+  std::vector<Stream*> streams = activations_->streams();
+  for (Stream* stream : gradients_->streams()) streams.push_back(stream);
+  return streams;
+}
+
+void Pipeline::Forget() {
+  activations_->Forget();
+  gradients_->Forget();
+}
+
 int64_t Pipeline::buffer_bytes() const {
   return activations_->buffer_bytes() + gradients_->buffer_bytes();
 }

@@ -48,6 +48,11 @@ class Pipeline {
   // Forward passes of `micro_batches`, which need not be those of a step.
   void Evaluate(Stage& stage, int micro_batches);
 
+  // Those of its links.
+  std::vector<Stream*> streams() const;
+  // The compute stream has waited for all that was enqueued, between calls.
+  void Forget();
+
   const PipelineShape& shape() const { return shape_; }
   int rank() const { return rank_; }
   // Places for saved activations that Train() uses.

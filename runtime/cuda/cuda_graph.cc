@@ -1,20 +1,21 @@
 #include "runtime/cuda/cuda_graph.h"
 
 #include "runtime/cuda/cuda_status.h"
+#include "runtime/cuda/cuda_stream.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
 
-absl::StatusOr<CudaGraph> CudaGraph::Capture(CudaStream& stream,
-                                             absl::FunctionRef<void()> body) {
+absl::StatusOr<std::unique_ptr<GpuGraph>> CudaGraph::Capture(
+    cudaStream_t stream, absl::FunctionRef<void()> body) {
   // Other threads of the process, e.g. those of other ranks in tests, may go on
   // using CUDA as they like.
   COG_RETURN_IF_ERROR(CudaStatus(
-      cudaStreamBeginCapture(stream.handle(), cudaStreamCaptureModeThreadLocal),
+      cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
       "cudaStreamBeginCapture"));
   body();
   cudaGraph_t captured = nullptr;
-  const cudaError_t error = cudaStreamEndCapture(stream.handle(), &captured);
+  const cudaError_t error = cudaStreamEndCapture(stream, &captured);
   if (error != cudaSuccess) {
     cudaGetLastError();
     return absl::FailedPreconditionError(
@@ -25,15 +26,13 @@ absl::StatusOr<CudaGraph> CudaGraph::Capture(CudaStream& stream,
       cudaGraphInstantiate(&graph, captured, 0), "cudaGraphInstantiate");
   cudaGraphDestroy(captured);
   COG_RETURN_IF_ERROR(made);
-  return CudaGraph(graph);
+  return std::unique_ptr<GpuGraph>(new CudaGraph(graph));
 }
 
-CudaGraph::~CudaGraph() {
-  if (graph_ != nullptr) COG_CHECK_CUDA(cudaGraphExecDestroy(graph_));
-}
+CudaGraph::~CudaGraph() { COG_CHECK_CUDA(cudaGraphExecDestroy(graph_)); }
 
-void CudaGraph::Launch(CudaStream& stream) {
-  COG_CHECK_CUDA(cudaGraphLaunch(graph_, stream.handle()));
+void CudaGraph::Launch(GpuStream& stream) {
+  COG_CHECK_CUDA(cudaGraphLaunch(graph_, AsCudaStream(stream).handle()));
 }
 
 }  // namespace cogdist

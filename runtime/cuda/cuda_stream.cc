@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/check.h"
+#include "runtime/cuda/cuda_graph.h"
 #include "runtime/cuda/cuda_status.h"
 
 namespace cogdist {
@@ -38,6 +39,11 @@ CudaStream::~CudaStream() {
   Synchronize();
   device_.Free(workspace_, workspace_bytes_);
   COG_CHECK_CUDA(cudaStreamDestroy(stream_));
+}
+
+absl::StatusOr<std::unique_ptr<GpuGraph>> CudaStream::Capture(
+    absl::FunctionRef<void()> body) {
+  return CudaGraph::Capture(stream_, body);
 }
 
 void CudaStream::Copy(void* to, const void* from, int64_t bytes) {

@@ -17,6 +17,8 @@ class CudaStream : public GpuStream {
 
   CudaDevice& device() const override { return device_; }
   const KernelTable& kernels() const override { return device_.kernels(); }
+  absl::StatusOr<std::unique_ptr<GpuGraph>> Capture(
+      absl::FunctionRef<void()> body) override;
 
   void Copy(void* to, const void* from, int64_t bytes) override;
   void FillZero(void* memory, int64_t bytes) override;

@@ -52,7 +52,9 @@ class EvaluatorTest : public ::testing::Test {
       InitializeParameters((*runner)->params(), *context.streams.compute, 1);
       UnitHooks no_hooks;
       const auto evaluate = [&](ModelRunner::LoadMicroBatch load) {
-        return (*runner)->Evaluate(load, no_hooks);
+        const absl::Status loaded = (*runner)->Load(load);
+        (*runner)->Evaluate(no_hooks);
+        return loaded;
       };
       const auto result =
           evaluator->Run(**runner, evaluate, context, max_batches);

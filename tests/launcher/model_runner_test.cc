@@ -129,14 +129,16 @@ TEST(ModelRunnerTest, EvaluationGivesTheTrainingLoss) {
       return absl::OkStatus();
     };
     UnitHooks no_hooks;
-    ASSERT_TRUE(runner.Train(load, 0.01f, no_hooks).ok());
+    ASSERT_TRUE(runner.Load(load).ok());
+    runner.Train(0.01f, no_hooks);
     const auto loss = [&] {
       runner.ReadLoss();
       context.streams.compute->Synchronize();
       return runner.TakeLoss();
     };
     const ModelRunner::Loss training = loss();
-    ASSERT_TRUE(runner.Evaluate(load, no_hooks).ok());
+    ASSERT_TRUE(runner.Load(load).ok());
+    runner.Evaluate(no_hooks);
     EXPECT_EQ(loss().sum.Value(), training.sum.Value());
     EXPECT_EQ(loss().sum.Value(), 0);
     EXPECT_EQ(training.targets, 4 * 48);
@@ -144,7 +146,7 @@ TEST(ModelRunnerTest, EvaluationGivesTheTrainingLoss) {
   });
 }
 
-TEST(ModelRunnerTest, AnErrorOfTheLoaderComesBackAfterThePasses) {
+TEST(ModelRunnerTest, AfterAnErrorOfTheLoaderPassesGoOn) {
   const RunConfig config = SmallConfig();
   testing::RunRankContexts(1, [&](RankContext& context) {
     auto runner =
@@ -155,9 +157,10 @@ TEST(ModelRunnerTest, AnErrorOfTheLoaderComesBackAfterThePasses) {
       ++loads;
       return index == 0 ? absl::OutOfRangeError("token 7") : absl::OkStatus();
     };
-    UnitHooks no_hooks;
-    EXPECT_EQ((*runner)->Train(load, 1, no_hooks).message(), "token 7");
+    EXPECT_EQ((*runner)->Load(load).message(), "token 7");
     EXPECT_EQ(loads, 2);
+    UnitHooks no_hooks;
+    (*runner)->Train(1, no_hooks);
   });
 }
 

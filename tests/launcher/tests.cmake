@@ -53,6 +53,9 @@ set_tests_properties(launcher/layouts/random_layout_slow PROPERTIES
   LABELS slow TIMEOUT 1200 ENVIRONMENT
   "OMP_WAIT_POLICY=passive;COGDIST_RANDOM_DRAWS=200;COGDIST_RANDOM_SEED=1000")
 
+# On virtual GPUs.
+cogdist_test(launcher/gpu_step LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+
 # These run the program itself.
 cogdist_test(launcher/bad_input)
 cogdist_test(launcher/checkpoint_commands LIBS cogdist_testing)

@@ -290,12 +290,12 @@ TEST(CudaGraphTest, ReplaysAProduct) {
   x.Set(*stream, {3});
   y.Set(*stream, {0});
   body();  // takes its workspace
-  auto graph = CudaGraph::Capture(AsCudaStream(*stream), body);
+  auto graph = AsGpuStream(*stream).Capture(body);
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_EQ(y.Get(*stream)[0], 9);
   x.Set(*stream, {2});
-  graph->Launch(AsCudaStream(*stream));
-  graph->Launch(AsCudaStream(*stream));
+  (*graph)->Launch(AsGpuStream(*stream));
+  (*graph)->Launch(AsGpuStream(*stream));
   EXPECT_EQ(y.Get(*stream)[0], 17);
   EXPECT_THAT(machine.reports(), IsEmpty());
 }
