@@ -104,7 +104,8 @@ TEST(DeviceChoiceTest, OpensWhatWasChosen) {
             "GPU 3");
 }
 
-// Where the GPU with index 0 of each rank, on one machine each two ranks.
+// What ranks are told, of which each two are on a machine. `place`: where the
+// first GPU that a rank sees is.
 std::vector<std::string> CheckOwnGpus(
     int ranks, absl::StatusOr<std::string> (*place)(int)) {
   const GpuBackend gpus = {.place_of_device = place};

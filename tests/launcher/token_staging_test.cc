@@ -65,7 +65,7 @@ class LazyStream : public Stream {
 Batch Ramp(int32_t first, bool documents) {
   Batch batch;
   batch.shape = {2, 4};
-  batch.num_targets = 8 - first;
+  batch.num_targets = 7 + first;
   for (int32_t i = 0; i < 8; ++i) {
     batch.inputs.push_back(first + i);
     batch.targets.push_back(100 + first + i);
@@ -119,8 +119,8 @@ TEST_F(TokenStagingTest, MicroBatchesOfAStepDoNotOverwriteEachOther) {
   EXPECT_THAT(Values(targets[1]), ElementsAre(110, 113, 114, 117));
   EXPECT_THAT(Values(starts[0]), ElementsAre(200, 203, 204, 207));
   EXPECT_THAT(Values(starts[1]), ElementsAre(210, 213, 214, 217));
-  EXPECT_EQ(staging_.num_targets(0), 8);
-  EXPECT_EQ(staging_.num_targets(1), -2);
+  EXPECT_EQ(staging_.num_targets(0), 7);
+  EXPECT_EQ(staging_.num_targets(1), 17);
 }
 
 TEST_F(TokenStagingTest, TheNextStepWaitsOnlyForWhatIsStillCopied) {
