@@ -27,6 +27,7 @@ void MatMul(Stream& stream, const MatMulArgs& args) {
            {.c = args.c.data,
             .a = args.a.data,
             .b = args.b.data,
+            .bias = args.bias.data,
             .workspace = stream.Workspace(plan.workspace_bytes()),
             .beta = args.accumulate ? 1.0F : 0.0F},
            AsCudaStream(stream).handle());
