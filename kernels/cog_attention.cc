@@ -74,7 +74,8 @@ void AttentionForward(Stream& stream, const AttentionForwardArgs& args) {
   Route(stream, args,
         {.cpu = cpu::AttentionForward,
          .cpu_workspace = cpu::WorkspaceBytes,
-         .gpu = &KernelTable::attention_forward});
+         .gpu = &KernelTable::attention_forward,
+         .gpu_workspace = cuda::AttentionForwardWorkspaceBytes});
 }
 
 void AttentionBackward(Stream& stream, const AttentionBackwardArgs& args) {

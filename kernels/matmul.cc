@@ -1,5 +1,6 @@
 #include "kernels/matmul.h"
 
+#include "kernels/checks.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/cuda/workspace.h"
 #include "kernels/route.h"
@@ -29,6 +30,9 @@ void CheckArgs(const MatMulArgs& args) {
   COG_CHECK(a.dtype == b.dtype, a.ToString(), " times ", b.ToString());
   COG_CHECK(c.dtype == a.dtype || c.dtype == DType::kFloat32,
             "float32 inputs give a float32 product, not ", c.ToString());
+  if (!args.bias) return;
+  COG_CHECK_TENSOR(args.bias, c.dtype, {c.dim(1)});
+  COG_CHECK(a.num_elements() > 0 || c.dim(0) == 0, "a bias on empty sums");
 }
 
 }  // namespace

@@ -18,15 +18,18 @@ enum class MatMulBlocking {
   kFixed,
 };
 
-// c = op(a) op(b), or c += op(a) op(b).
+// c = op(a) op(b) + bias, or c += op(a) op(b) + bias.
 //
 // Rows may be strided (a slice of a wider matrix), elements of a row may not.
 // a and b are both float32 or both bfloat16. c is float32 or, for bfloat16
-// inputs, either; float32 products use full float32. c overlaps neither input.
+// inputs, either; float32 products use full float32. c overlaps no input. An
+// activation is not part of it: see docs/gpu.md.
 struct MatMulArgs {
-  TensorView c;  // [m, n]
-  TensorView a;  // [m, k], or [k, m] if transpose_a
-  TensorView b;  // [k, n], or [n, k] if transpose_b
+  TensorView c;          // [m, n]
+  TensorView a;          // [m, k], or [k, m] if transpose_a
+  TensorView b;          // [k, n], or [n, k] if transpose_b
+  TensorView bias = {};  // [n], added to every row; type of c; optional, and
+                         // only with k > 0
   bool transpose_a = false;
   bool transpose_b = false;
   bool accumulate = false;  // add to c instead of overwriting it

@@ -57,6 +57,11 @@ dnnl_memory_desc_t Matrix(const TensorView& x, bool transpose) {
   return result;
 }
 
+// One row, added to all.
+dnnl_memory_desc_t Row(const TensorView& x) {
+  return Matrix(x.Reshape({1, x.dim(0)}), /*transpose=*/false);
+}
+
 Attributes MakeAttributes(bool accumulate) {
   dnnl_primitive_attr_t raw = nullptr;
   Check(dnnl_primitive_attr_create(&raw), "primitive_attr_create");
@@ -80,8 +85,11 @@ Description Describe(dnnl_engine_t engine, const MatMulArgs& args) {
   const dnnl_memory_desc_t a = Matrix(args.a, args.transpose_a);
   const dnnl_memory_desc_t b = Matrix(args.b, args.transpose_b);
   const dnnl_memory_desc_t c = Matrix(args.c, /*transpose=*/false);
+  dnnl_memory_desc_t bias;
+  if (args.bias) bias = Row(args.bias);
   dnnl_matmul_desc_t operation;
-  Check(dnnl_matmul_desc_init(&operation, &a, &b, nullptr, &c),
+  Check(dnnl_matmul_desc_init(&operation, &a, &b, args.bias ? &bias : nullptr,
+                              &c),
         "matmul_desc_init");
   const Attributes attributes = MakeAttributes(args.accumulate);
   dnnl_primitive_desc_t description = nullptr;
@@ -98,19 +106,20 @@ struct DnnlMatMul::Impl {
   // What a thread needs for itself.
   struct Lane {
     DnnlStream stream;
-    Memory a, b, c, scratch;  // without data; Run() sets the addresses
+    Memory a, b, c, scratch, bias;  // without data; Run() sets the addresses
   };
 
   Description description;
   Primitive primitive;
   int64_t scratch_bytes;
+  bool has_bias;
   std::vector<Lane> lanes;
 };
 
 struct DnnlMatMul::Cache {
   // Everything that the generated code depends on.
   using Key = std::tuple<std::array<int64_t, 6>, std::array<int64_t, 3>, DType,
-                         DType, std::array<bool, 3>, int>;
+                         DType, std::array<bool, 4>, int>;
 
   static Key KeyOf(const MatMulArgs& args, int threads) {
     const TensorView &c = args.c, &a = args.a, &b = args.b;
@@ -118,7 +127,8 @@ struct DnnlMatMul::Cache {
             {c.strides.dim(0), a.strides.dim(0), b.strides.dim(0)},
             a.dtype,
             c.dtype,
-            {args.transpose_a, args.transpose_b, args.accumulate},
+            {args.transpose_a, args.transpose_b, args.accumulate,
+             static_cast<bool>(args.bias)},
             threads};
   }
 
@@ -156,6 +166,7 @@ struct DnnlMatMul::Cache {
         .description = std::move(description),
         .primitive = Primitive(primitive),
         .scratch_bytes = scratch_bytes,
+        .has_bias = static_cast<bool>(args.bias),
         .lanes = {},
     });
     return std::unique_ptr<DnnlMatMul>(new DnnlMatMul(std::move(impl)));
@@ -173,16 +184,18 @@ struct DnnlMatMul::Cache {
   }
 
   void AddLanes(Impl& impl, int count) {
-    const auto memory = [&](dnnl_query_t what) {
+    const auto memory = [&](dnnl_query_t what, int index = 0) {
       return MakeMemory(
-          *dnnl_primitive_desc_query_md(impl.description.get(), what, 0));
+          *dnnl_primitive_desc_query_md(impl.description.get(), what, index));
     };
     while (static_cast<int>(impl.lanes.size()) < count) {
-      impl.lanes.push_back({.stream = MakeStream(),
-                            .a = memory(dnnl_query_src_md),
-                            .b = memory(dnnl_query_weights_md),
-                            .c = memory(dnnl_query_dst_md),
-                            .scratch = memory(dnnl_query_scratchpad_md)});
+      impl.lanes.push_back(
+          {.stream = MakeStream(),
+           .a = memory(dnnl_query_src_md),
+           .b = memory(dnnl_query_weights_md),
+           .c = memory(dnnl_query_dst_md),
+           .scratch = memory(dnnl_query_scratchpad_md),
+           .bias = impl.has_bias ? memory(dnnl_query_weights_md, 1) : nullptr});
     }
   }
 
@@ -210,20 +223,22 @@ int64_t DnnlMatMul::scratch_bytes() const { return impl_->scratch_bytes; }
 
 void DnnlMatMul::Run(const MatMulArgs& args, void* scratch) const {
   const Impl::Lane& lane = impl_->lanes[omp_get_thread_num()];
-  const std::array<dnnl_exec_arg_t, 4> list = {{
+  const std::array<dnnl_exec_arg_t, 5> list = {{
       {DNNL_ARG_SRC, lane.a.get()},
       {DNNL_ARG_WEIGHTS, lane.b.get()},
       {DNNL_ARG_DST, lane.c.get()},
       {DNNL_ARG_SCRATCHPAD, lane.scratch.get()},
+      {DNNL_ARG_BIAS, lane.bias.get()},
   }};
-  const std::array<void*, 4> data = {args.a.data, args.b.data, args.c.data,
-                                     scratch};
-  for (size_t i = 0; i < list.size(); ++i) {
+  const std::array<void*, 5> data = {args.a.data, args.b.data, args.c.data,
+                                     scratch, args.bias.data};
+  const int count = args.bias ? 5 : 4;
+  for (int i = 0; i < count; ++i) {
     Check(dnnl_memory_set_data_handle(list[i].memory, data[i]),
           "memory_set_data_handle");
   }
-  Check(dnnl_primitive_execute(impl_->primitive.get(), lane.stream.get(),
-                               list.size(), list.data()),
+  Check(dnnl_primitive_execute(impl_->primitive.get(), lane.stream.get(), count,
+                               list.data()),
         "primitive_execute");
   Check(dnnl_stream_wait(lane.stream.get()), "stream_wait");
 }

@@ -21,8 +21,9 @@ struct Widened {
 
 Widened Widen(const MatMulArgs& args, char* memory) {
   Widened result = {.args = args};
-  for (TensorView* x : {&result.args.c, &result.args.a, &result.args.b}) {
-    if (x->dtype == DType::kFloat32) continue;
+  MatMulArgs& wide = result.args;
+  for (TensorView* x : {&wide.c, &wide.a, &wide.b, &wide.bias}) {
+    if (!*x || x->dtype == DType::kFloat32) continue;
     *x = TensorView(memory + result.bytes, DType::kFloat32, x->shape);
     result.bytes += AlignUp(x->bytes());
   }
@@ -38,6 +39,8 @@ void CastRows(CpuStream& stream, const TensorView& to, const TensorView& from) {
     Cast(stream, {.to = to_row, .from = from_row});
   }
 }
+
+TensorView AsRow(const TensorView& x) { return x.Reshape({1, x.dim(0)}); }
 
 // c = 0 or c += 0.
 void EmptySum(CpuStream& stream, const MatMulArgs& args) {
@@ -60,6 +63,7 @@ void WidenedMatMul(CpuStream& stream, const MatMulArgs& args) {
   const Widened wide = Widen(args, memory);
   CastRows(stream, wide.args.a, args.a);
   CastRows(stream, wide.args.b, args.b);
+  if (args.bias) CastRows(stream, AsRow(wide.args.bias), AsRow(args.bias));
   if (args.accumulate) CastRows(stream, wide.args.c, args.c);
   MatMulGrid::Make(stream, wide.args)
       ->Run(wide.args, stream.device(), memory + wide.bytes);

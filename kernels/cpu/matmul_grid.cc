@@ -43,6 +43,7 @@ MatMulArgs MatMulGrid::Block(const MatMulArgs& args, int64_t row,
   block.c = cut(cut(args.c, 0, rows_, row), 1, columns_, column);
   block.a = cut(args.a, args.transpose_a ? 1 : 0, rows_, row);
   block.b = cut(args.b, args.transpose_b ? 0 : 1, columns_, column);
+  if (args.bias) block.bias = cut(args.bias, 0, columns_, column);
   return block;
 }
 

@@ -1,39 +1,17 @@
 #include "kernels/cpu/rmsnorm.h"
 
 #include <cmath>
-#include "kernels/cpu/parallel_for.h"
+
+#include "kernels/cpu/row_ranges.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/rmsnorm.cc"
 #include "hwy/foreach_target.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/norm_row-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cogdist::cpu::HWY_NAMESPACE {
 namespace {
-
-// The sum of f(i, part), a vector, over a row.
-template <typename F>
-HWY_INLINE float SumOverRow(int64_t n, const F& f) {
-  Vec sum = Set(0);
-  ForEachVector(n,
-                [&](int64_t i, auto part) { sum = hn::Add(sum, f(i, part)); });
-  return SumOfLanes(sum);
-}
-
-// What is normalised: x, or x + residual rounded to the type it is kept in.
-template <typename T>
-const T* AddResidual(const RmsNormForwardArgs& args, int64_t row) {
-  const int64_t hidden = args.y.dim(1);
-  const T* const x = args.x.Data<T>() + row * hidden;
-  if (!args.residual) return x;
-  const T* const residual = args.residual.Data<T>() + row * hidden;
-  T* const sum = args.sum.Data<T>() + row * hidden;
-  ForEachVector(hidden, [&](int64_t i, auto part) {
-    Store(hn::Add(Load(x + i, part), Load(residual + i, part)), sum + i, part);
-  });
-  return sum;
-}
 
 template <typename T, typename Gain>
 void ForwardRow(const RmsNormForwardArgs& args, int64_t row) {
@@ -90,46 +68,20 @@ void BackwardRow(const RmsNormBackwardArgs& args, int64_t row, float* dgain) {
   });
 }
 
-template <typename T, typename Gain>
-void BackwardRows(const RmsNormBackwardArgs& args, int64_t range,
-                  float* dgain) {
-  const int64_t rows = args.dx.dim(0), hidden = args.dx.dim(1);
-  const int64_t ranges = RmsNormRowRanges(rows);
-  std::fill_n(dgain, hidden, 0.0f);
-  const int64_t end = (range + 1) * rows / ranges;
-  for (int64_t row = range * rows / ranges; row < end; ++row) {
-    BackwardRow<T, Gain>(args, row, dgain);
-  }
-}
-
-void AddRanges(const RmsNormBackwardArgs& args, const float* partial) {
-  const int64_t hidden = args.dx.dim(1),
-                ranges = RmsNormRowRanges(args.dx.dim(0));
-  float* const dgain = args.dgain.Data<float>();
-  ForEachVector(hidden, [&](int64_t i, auto part) {
-    Vec sum = Set(0);
-    for (int64_t range = 0; range < ranges; ++range) {
-      sum = hn::Add(sum, Load(partial + range * hidden + i, part));
-    }
-    Store(hn::Add(Load(dgain + i, part), sum), dgain + i, part);
-  });
-}
-
 void RmsNormBackward(CpuStream& stream, const RmsNormBackwardArgs& args) {
   const int64_t rows = args.dx.dim(0), hidden = args.dx.dim(1);
-  if (rows == 0) return;
-  const int64_t ranges = RmsNormRowRanges(rows);
   float* const partial = static_cast<float*>(
       stream.Workspace(RmsNormBackwardWorkspaceBytes(stream, args)));
   DispatchFloat(args.dx.dtype, [&]<typename T>(T) {
     DispatchFloat(args.gain.dtype, [&]<typename Gain>(Gain) {
-      ParallelFor(
-          ranges, 4 * rows * hidden * sizeof(T) / ranges, [&](int64_t range) {
-            BackwardRows<T, Gain>(args, range, partial + range * hidden);
-          });
+      SumRowRanges(rows, hidden, 4 * hidden * sizeof(T), partial,
+                   [&](int64_t row, float* dgain) {
+                     BackwardRow<T, Gain>(args, row, dgain);
+                   });
     });
   });
-  AddRanges(args, partial);
+  AddRowRanges({args.dgain.Data<float>(), static_cast<size_t>(hidden)}, partial,
+               rows, hidden);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "kernels/cog_attention.h"
 
 #include "kernels/cuda/attention_launch.h"
+#include "kernels/cuda/attention_problem.h"
+#include "kernels/cuda/attention_split.h"
 #include "kernels/cuda/launch_args.h"
 #include "kernels/cuda/operations.h"
 #include "kernels/cuda/workspace.h"
@@ -23,36 +25,22 @@ StatisticsView StatisticsOf(const TensorView& x) {
           .head_stride = x.strides.dim(1)};
 }
 
-// Of either pass's arguments.
-template <typename Args>
-AttentionProblem ProblemOf(const Args& args) {
-  const TensorView& documents = args.mask.document_start;
-  COG_CHECK(!documents || documents.dim(1) <= 1 ||
-            documents.strides.dim(1) == 1);
-  return {.batch = args.q.dim(0),
-          .q_len = args.q.dim(1),
-          .kv_len = args.k.dim(1),
-          .heads = args.q.dim(2),
-          .kv_heads = args.k.dim(2),
-          .head_dim = args.q.dim(3),
-          .cog = args.kind == AttentionKind::kCog,
-          .causal = args.mask.causal,
-          .query_offset = args.mask.query_offset,
-          .key_offset = args.mask.key_offset,
-          .document_start = DataOrNull<int32_t>(documents),
-          .document_stride = documents ? documents.strides.dim(0) : 0,
-          .scale = args.scale};
-}
-
 }  // namespace
 
 void AttentionForward(Stream& stream, const AttentionForwardArgs& args) {
-  const AttentionForwardLaunch launch = {.o = HeadsOf(args.o),
-                                         .lse = StatisticsOf(args.lse),
-                                         .q = HeadsOf(args.q),
-                                         .k = HeadsOf(args.k),
-                                         .v = HeadsOf(args.v),
-                                         .problem = ProblemOf(args)};
+  const AttentionProblem problem = ProblemOf(args);
+  const int64_t splits =
+      AttentionSplits(problem, AsCudaStream(stream).device().multiprocessors());
+  const AttentionForwardLaunch launch = {
+      .o = HeadsOf(args.o),
+      .lse = StatisticsOf(args.lse),
+      .q = HeadsOf(args.q),
+      .k = HeadsOf(args.k),
+      .v = HeadsOf(args.v),
+      .problem = problem,
+      .splits = splits,
+      .partial = static_cast<float*>(stream.Workspace(
+          AttentionSplitFloats(problem, splits) * int64_t{sizeof(float)}))};
   if (FitsAttentionMma(launch)) {
     LaunchAttentionForwardMma(HandleOf(stream), launch);
   } else {

@@ -45,6 +45,10 @@ struct AttentionForwardLaunch {
   StatisticsView lse;
   HeadsView q, k, v;  // of one type
   AttentionProblem problem;
+  // Ranges that the keys are cut into, each for a block of its own, and scratch
+  // for their results (attention_split.h).
+  int64_t splits = 1;
+  float* partial = nullptr;
 };
 // Any head_dim up to 256; float32 arithmetic throughout.
 void LaunchAttentionForwardSimt(GpuStream stream,

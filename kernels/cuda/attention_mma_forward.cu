@@ -9,7 +9,9 @@
 // is 0, for all scores but those within 2^-40 of zero. The factor cancels in o.
 
 #include "kernels/cuda/attention_launch.h"
+#include "kernels/cuda/attention_split.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_split.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/mma_tile.cuh"
 #include "kernels/cuda/device/reduce.cuh"
@@ -286,6 +288,7 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
   using Tile = MmaTile<kDim>;
   const AttentionProblem& p = args.problem;
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+  const int64_t b = ResultOf(p, place.b);
   const bool wide = args.o.type == ElementType::kBFloat16;
 #pragma unroll
   for (int t = 0; t < kRowTiles; ++t) {
@@ -297,7 +300,7 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
       const float factor = sum == 0 ? 0 : 1 / sum;
       if (lane % 4 == 0 && row < p.q_len) {
         const float max = sums.max[t][half] * p.scale;
-        At(args.lse, place.b, place.head, row) =
+        At(args.lse, b, place.head, row) =
             sum == 0 ? -INFINITY : max + logf(sum) + (kCog ? 40 * kLn2 : 0);
       }
 #pragma unroll
@@ -308,9 +311,9 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
           unsigned char* const to = SharedArena() + Tile::At(in_tile, d);
           reinterpret_cast<uint32_t*>(to)[lane % 4] = PackBf16(x, y);
         } else if (row < p.q_len) {
-          float* const to =
-              static_cast<float*>(args.o.data) + place.b * args.o.batch_stride +
-              row * args.o.row_stride + place.head * args.o.head_stride + 8 * d;
+          float* const to = static_cast<float*>(args.o.data) +
+                            b * args.o.batch_stride + row * args.o.row_stride +
+                            place.head * args.o.head_stride + 8 * d;
           to[lane % 4 * 2] = x;
           to[lane % 4 * 2 + 1] = y;
         }
@@ -326,9 +329,9 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
     const int chunk = at % Tile::kChunks;
     const int64_t row = place.first + in_tile;
     if (row >= p.q_len) continue;
-    Bf16* const to = static_cast<Bf16*>(args.o.data) +
-                     place.b * args.o.batch_stride + row * args.o.row_stride +
-                     place.head * args.o.head_stride + chunk * 8;
+    Bf16* const to = static_cast<Bf16*>(args.o.data) + b * args.o.batch_stride +
+                     row * args.o.row_stride + place.head * args.o.head_stride +
+                     chunk * 8;
     Store16(to, Load16(SharedArena() + Tile::At(in_tile, chunk)));
   }
 }
@@ -356,7 +359,7 @@ __global__ void __launch_bounds__(kThreads)
 
   const WarpKeys mine = FindKeys(p, place.b, place.first, memory);
   __syncthreads();
-  const KeyRange keys = BlockKeys(memory);
+  const KeyRange keys = SplitOf<kKeys<kDim>>(BlockKeys(memory));
   Tile::template CopyRows<kQueries, kThreads>(
       memory.q, rows_of(args.q, place.head) + place.first * args.q.row_stride,
       args.q.row_stride, p.q_len - place.first);
@@ -403,7 +406,8 @@ template <int kDim>
 void LaunchDim(GpuStream stream, const AttentionForwardLaunch& args) {
   const AttentionProblem& p = args.problem;
   const LaunchShape shape = {.grid = {NumBlocks(p.q_len, kQueries, 1 << 30),
-                                      static_cast<unsigned>(p.batch * p.heads)},
+                                      static_cast<unsigned>(p.batch * p.heads),
+                                      static_cast<unsigned>(args.splits)},
                              .block = kThreads,
                              .shared_bytes = Memory<kDim>::kBytes};
   if (p.cog) {
@@ -419,10 +423,11 @@ void LaunchAttentionForwardMma(GpuStream stream,
                                const AttentionForwardLaunch& args) {
   if (args.problem.batch * args.problem.q_len == 0) return;
   if (args.problem.head_dim == 64) {
-    LaunchDim<64>(stream, args);
+    LaunchDim<64>(stream, WithResultsOfSplits(args));
   } else {
-    LaunchDim<128>(stream, args);
+    LaunchDim<128>(stream, WithResultsOfSplits(args));
   }
+  LaunchAttentionMergeSplits(stream, args);
 }
 
 }  // namespace cogdist::cuda

@@ -3,7 +3,9 @@
 // calculation for softmax", 2018).
 
 #include "kernels/cuda/attention_launch.h"
+#include "kernels/cuda/attention_split.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_split.cuh"
 #include "kernels/cuda/device/attention_tile.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/reduce.cuh"
@@ -66,6 +68,7 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
                                           const RowSums<kChunks>& rows) {
   const AttentionProblem& p = args.problem;
   const int lane = threadIdx.x % kWarp;
+  const int64_t to = ResultOf(p, b);
 #pragma unroll
   for (int r = 0; r < kWarpRows; ++r) {
     const int64_t row = row0 + r;
@@ -76,11 +79,11 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
     for (int c = 0; c < kChunks; ++c) {
       const int d = lane + c * kWarp;
       if (d < p.head_dim) {
-        StoreAs(args.o, b, row, head, d, rows.o[r][c] * factor);
+        StoreAs(args.o, to, row, head, d, rows.o[r][c] * factor);
       }
     }
     if (lane == 0) {
-      At(args.lse, b, head, row) =
+      At(args.lse, to, head, row) =
           nothing ? -INFINITY : rows.max[r] + logf(rows.sum[r]);
     }
   }
@@ -103,7 +106,7 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   for (int r = 0; r < kWarpRows; ++r) {
     visible[r] = VisibleKeys(p, b, first + row0 + r);
   }
-  const KeyRange keys = Hull(VisibleKeys(p, b, first + lane));
+  const KeyRange keys = SplitOf<kTile>(Hull(VisibleKeys(p, b, first + lane)));
   RowSums<kChunks> rows;
 #pragma unroll
   for (int r = 0; r < kWarpRows; ++r) rows.max[r] = -INFINITY;
@@ -172,12 +175,14 @@ void LaunchAttentionForwardSimt(GpuStream stream,
     DispatchChunks(p.head_dim, [&]<int kChunks>(Constant<kChunks>) {
       Launch(stream,
              {.grid = {NumBlocks(p.q_len, kTile, 1 << 30),
-                       static_cast<unsigned>(p.batch * p.heads)},
+                       static_cast<unsigned>(p.batch * p.heads),
+                       static_cast<unsigned>(args.splits)},
               .block = kTileThreads,
               .shared_bytes = ForwardMemory<kChunks>::kFloats * sizeof(float)},
-             &AttentionForwardKernel<T, kChunks>, args);
+             &AttentionForwardKernel<T, kChunks>, WithResultsOfSplits(args));
     });
   });
+  LaunchAttentionMergeSplits(stream, args);
 }
 
 void LaunchAttentionMerge(GpuStream stream, const AttentionMergeLaunch& args) {

@@ -29,6 +29,7 @@ void MatMul(Stream& stream, const MatMulArgs& args) {
            {.c = args.c.data,
             .a = args.a.data,
             .b = args.b.data,
+            .bias = args.bias.data,
             .workspace = stream.Workspace(kMatMulWorkspaceBytes),
             .beta = args.accumulate ? 1.0F : 0.0F},
            HandleOf(stream));

@@ -37,10 +37,14 @@ cublasLtMatrixLayout_t Transposed(DType dtype, int64_t rows, int64_t cols,
 }
 
 template <typename T>
-void SetTransposed(cublasLtMatmulDesc_t product, T attribute, bool transpose) {
-  const int32_t operation = transpose ? CUBLAS_OP_T : CUBLAS_OP_N;
-  COG_CHECK_CUBLAS(cublasLtMatmulDescSetAttribute(
-      product, attribute, &operation, sizeof(operation)));
+void Set(cublasLtMatmulDesc_t product, cublasLtMatmulDescAttributes_t attribute,
+         T value) {
+  COG_CHECK_CUBLAS(cublasLtMatmulDescSetAttribute(product, attribute, &value,
+                                                  sizeof(value)));
+}
+
+int32_t OperationOf(bool transpose) {
+  return transpose ? CUBLAS_OP_T : CUBLAS_OP_N;
 }
 
 template <typename T>
@@ -91,6 +95,7 @@ MatMulKey MatMulKey::Of(const MatMulArgs& args) {
           .align_a = AlignmentOf(args.a.data),
           .align_b = AlignmentOf(args.b.data),
           .align_c = AlignmentOf(args.c.data),
+          .align_bias = args.bias ? AlignmentOf(args.bias.data) : 0,
           .input = args.a.dtype,
           .output = args.c.dtype,
           .transpose_a = args.transpose_a,
@@ -102,8 +107,15 @@ MatMulPlan::MatMulPlan(cublasLtHandle_t handle, const MatMulKey& key) {
   // Full float32 for float32 inputs: TF32 is a compute type of its own.
   COG_CHECK_CUBLAS(
       cublasLtMatmulDescCreate(&product_, CUBLAS_COMPUTE_32F, CUDA_R_32F));
-  SetTransposed(product_, CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_b);
-  SetTransposed(product_, CUBLASLT_MATMUL_DESC_TRANSB, key.transpose_a);
+  Set(product_, CUBLASLT_MATMUL_DESC_TRANSA, OperationOf(key.transpose_b));
+  Set(product_, CUBLASLT_MATMUL_DESC_TRANSB, OperationOf(key.transpose_a));
+  if (key.align_bias > 0) {
+    Set<uint32_t>(product_, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                  CUBLASLT_EPILOGUE_BIAS);
+    // The choice of a kernel reads the alignment off the address, and only
+    // that: it must not be better than what the key says.
+    SetBias(reinterpret_cast<const void*>(uintptr_t{0} + key.align_bias));
+  }
   const auto factor = [&](bool transpose, int64_t rows, int64_t cols,
                           int64_t row) {
     if (transpose) std::swap(rows, cols);
@@ -138,9 +150,14 @@ MatMulPlan::~MatMulPlan() {
   cublasLtMatmulDescDestroy(product_);
 }
 
+void MatMulPlan::SetBias(const void* bias) const {
+  Set(product_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+}
+
 void MatMulPlan::Run(cublasLtHandle_t handle, const Operands& operands,
                      cudaStream_t stream) const {
   const float alpha = 1;
+  if (operands.bias != nullptr) SetBias(operands.bias);
   COG_CHECK_CUBLAS(cublasLtMatmul(
       handle, product_, &alpha, operands.b, a_, operands.a, b_, &operands.beta,
       operands.c, c_, operands.c, c_, &algorithm_, operands.workspace,

@@ -23,6 +23,7 @@ struct MatMulKey {
   int64_t m = 0, n = 0, k = 0;
   int64_t row_a = 0, row_b = 0, row_c = 0;    // elements from row to row
   int align_a = 0, align_b = 0, align_c = 0;  // of the addresses, in bytes
+  int align_bias = 0;                         // 0 without a bias
   DType input = DType::kFloat32, output = DType::kFloat32;
   bool transpose_a = false, transpose_b = false;
   bool fixed = false;  // no sums split over blocks
@@ -33,8 +34,8 @@ struct MatMulKey {
   template <typename H>
   friend H AbslHashValue(H state, const MatMulKey& x) {
     return H::combine(std::move(state), x.m, x.n, x.k, x.row_a, x.row_b,
-                      x.row_c, x.align_a, x.align_b, x.align_c, x.input,
-                      x.output, x.transpose_a, x.transpose_b, x.fixed);
+                      x.row_c, x.align_a, x.align_b, x.align_c, x.align_bias,
+                      x.input, x.output, x.transpose_a, x.transpose_b, x.fixed);
   }
 };
 
@@ -52,6 +53,7 @@ class MatMulPlan {
     void* c = nullptr;
     const void* a = nullptr;
     const void* b = nullptr;
+    const void* bias = nullptr;
     void* workspace = nullptr;
     float beta = 0;  // what is in c counts as much
   };
@@ -59,6 +61,7 @@ class MatMulPlan {
            cudaStream_t stream) const;
 
  private:
+  void SetBias(const void* bias) const;
   void ChooseAlgorithm(cublasLtHandle_t handle, const MatMulKey& key);
 
   cublasLtMatmulDesc_t product_ = nullptr;

@@ -2,29 +2,16 @@
 
 #include "kernels/cuda/rmsnorm_launch.h"
 
+#include "kernels/cuda/column_sum_launch.h"
 #include "kernels/cuda/device/elements.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/device/residual.cuh"
 
 namespace cogdist::cuda {
 namespace {
 
 constexpr int kThreads = 256;
 constexpr int kScratch = kThreads / kWarp;  // floats of BlockReduce
-
-// Loads s[i..]: x, or x + residual, which is stored as what s is from then on.
-template <typename T, int kCount>
-__device__ __forceinline__ void LoadSum(const RmsNormForwardLaunch& args,
-                                        int64_t i, float (&s)[kCount]) {
-  LoadElements(static_cast<const T*>(args.x) + i, s);
-  if (args.residual == nullptr) return;
-  float residual[kCount];
-  LoadElements(static_cast<const T*>(args.residual) + i, residual);
-#pragma unroll
-  for (int j = 0; j < kCount; ++j) {
-    s[j] = ToFloat(FromFloat<T>(s[j] + residual[j]));
-  }
-  StoreElements(s, static_cast<T*>(args.sum) + i);
-}
 
 template <typename T, typename Gain, int kCount>
 __global__ void __launch_bounds__(kThreads)
@@ -128,22 +115,6 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-struct AddPartialsParams {
-  float* to;             // [columns], accumulated
-  const float* partial;  // [ranges, columns]
-  int64_t ranges, columns;
-};
-__global__ void __launch_bounds__(kThreads)
-    AddPartialsKernel(AddPartialsParams args) {
-  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i >= args.columns) return;
-  float sum = 0;
-  for (int64_t range = 0; range < args.ranges; ++range) {
-    sum += args.partial[range * args.columns + i];
-  }
-  args.to[i] += sum;
-}
-
 }  // namespace
 
 void LaunchRmsNormForward(GpuStream stream, const RmsNormForwardLaunch& args) {
@@ -166,7 +137,7 @@ void LaunchRmsNormForward(GpuStream stream, const RmsNormForwardLaunch& args) {
 void LaunchRmsNormBackward(GpuStream stream,
                            const RmsNormBackwardLaunch& args) {
   if (args.rows == 0) return;
-  const int64_t ranges = RmsNormPartials(args.rows);
+  const int64_t ranges = RowRanges(args.rows);
   const LaunchShape shape = {
       .grid = static_cast<unsigned>(ranges),
       .block = kThreads,
@@ -182,12 +153,11 @@ void LaunchRmsNormBackward(GpuStream stream,
           args.dx, args.dy, args.x, args.residual_gradient, args.gain);
     });
   });
-  Launch(stream, {.grid = NumBlocks(args.hidden, kThreads), .block = kThreads},
-         &AddPartialsKernel,
-         {.to = args.dgain,
-          .partial = args.partial,
-          .ranges = ranges,
-          .columns = args.hidden});
+  LaunchAddPartials(stream, {.to = args.dgain,
+                             .partial = args.partial,
+                             .ranges = ranges,
+                             .columns = args.hidden,
+                             .stride = args.hidden});
 }
 
 }  // namespace cogdist::cuda

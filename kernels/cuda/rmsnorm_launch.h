@@ -23,7 +23,7 @@ void LaunchRmsNormForward(GpuStream stream, const RmsNormForwardLaunch& args);
 struct RmsNormBackwardLaunch {
   void* dx;           // [rows, hidden] type; may be residual_gradient
   float* dgain;       // [hidden], accumulated
-  float* partial;     // [RmsNormPartials(rows), hidden] of scratch
+  float* partial;     // [RowRanges(rows), hidden] of scratch
   const void* dy;     // [rows, hidden] type
   const void* x;      // [rows, hidden] type
   const void* gain;   // [hidden] gain_type
@@ -32,10 +32,6 @@ struct RmsNormBackwardLaunch {
   int64_t rows, hidden;
   ElementType type, gain_type;
 };
-// Ranges of rows whose gradients of the gain are summed apart: a function of
-// the shape alone, so that results do not depend on the device. Enough blocks
-// for all multiprocessors, few enough that their sums are cheap.
-inline int64_t RmsNormPartials(int64_t rows) { return rows < 256 ? rows : 256; }
 void LaunchRmsNormBackward(GpuStream stream, const RmsNormBackwardLaunch& args);
 
 }  // namespace cogdist::cuda

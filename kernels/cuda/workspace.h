@@ -10,6 +10,10 @@
 namespace cogdist {
 
 struct AttentionBackwardArgs;
+struct AttentionForwardArgs;
+struct ColumnSumArgs;
+struct GeluBackwardArgs;
+struct LayerNormBackwardArgs;
 struct MatMulArgs;
 struct RmsNormBackwardArgs;
 struct SumArgs;
@@ -21,6 +25,11 @@ namespace cuda {
 inline constexpr int64_t kMatMulWorkspaceBytes = 32 << 20;
 
 int64_t AttentionBackwardWorkspaceBytes(const AttentionBackwardArgs& args);
+// On the largest GPU: what a smaller one splits has fewer parts.
+int64_t AttentionForwardWorkspaceBytes(const AttentionForwardArgs& args);
+int64_t ColumnSumWorkspaceBytes(const ColumnSumArgs& args);
+int64_t GeluBackwardWorkspaceBytes(const GeluBackwardArgs& args);
+int64_t LayerNormBackwardWorkspaceBytes(const LayerNormBackwardArgs& args);
 int64_t MatMulWorkspaceBytes(const MatMulArgs& args);
 int64_t RmsNormBackwardWorkspaceBytes(const RmsNormBackwardArgs& args);
 int64_t SumWorkspaceBytes(const SumArgs& args);

@@ -39,7 +39,13 @@ absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(
         "; see nvidia-smi and CUDA_VISIBLE_DEVICES, or set device: CPU"));
   }
   COG_RETURN_IF_ERROR(CudaStatus(cudaSetDevice(index), "cudaSetDevice"));
-  return std::unique_ptr<CudaDevice>(new CudaDevice(index, kernels));
+  int multiprocessors = 0;
+  COG_RETURN_IF_ERROR(
+      CudaStatus(cudaDeviceGetAttribute(&multiprocessors,
+                                        cudaDevAttrMultiProcessorCount, index),
+                 "cudaDeviceGetAttribute"));
+  return std::unique_ptr<CudaDevice>(
+      new CudaDevice(index, multiprocessors, kernels));
 }
 
 CudaDevice::~CudaDevice() {

@@ -41,15 +41,17 @@ class CudaDevice : public Device {
   std::unique_ptr<Stream> CreateStream() override;
 
   int index() const { return index_; }
+  int multiprocessors() const { return multiprocessors_; }
   const KernelTable& kernels() const { return kernels_; }
   // Shared with events, which may outlive the device.
   const std::shared_ptr<CudaEventPool>& events() const { return events_; }
 
  private:
-  CudaDevice(int index, const KernelTable& kernels)
-      : index_(index), kernels_(kernels) {}
+  CudaDevice(int index, int multiprocessors, const KernelTable& kernels)
+      : index_(index), multiprocessors_(multiprocessors), kernels_(kernels) {}
 
   const int index_;
+  const int multiprocessors_;
   const KernelTable& kernels_;
   std::shared_ptr<CudaEventPool> events_ = std::make_shared<CudaEventPool>();
   MemoryStats memory_;

@@ -65,17 +65,19 @@ class MatMulTest : public KernelTest {
   void Check(Types types, Size size, int flags, int64_t gap,
              MatMulFunction multiply) {
     const bool transpose_a = flags & 1, transpose_b = flags & 2;
-    const bool accumulate = flags & 4;
+    const bool accumulate = flags & 4, with_bias = flags & 8;
     const auto [m, n, k] = size;
     SCOPED_TRACE(absl::StrCat(m, " ", n, " ", k, " flags ", flags, " ",
                               Name(types.in), " to ", Name(types.out)));
     const Matrix a(types.in, transpose_a ? k : m, transpose_a ? m : k, gap, 1);
     const Matrix b(types.in, transpose_b ? n : k, transpose_b ? k : n, gap, 2);
     const Matrix c(types.out, m, n, gap, 3);
+    const HostTensor bias = RandomTensor(types.out, {n}, 4);
     Doubles expected = c.values();
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < n; ++j) {
         double sum = accumulate ? expected[i * n + j] : 0;
+        if (with_bias) sum += bias.Get(j);
         for (int64_t l = 0; l < k; ++l) {
           sum += (transpose_a ? a.Get(l, i) : a.Get(i, l)) *
                  (transpose_b ? b.Get(j, l) : b.Get(l, j));
@@ -87,6 +89,7 @@ class MatMulTest : public KernelTest {
     multiply(stream_, {.c = c.view,
                        .a = a.view,
                        .b = b.view,
+                       .bias = with_bias ? bias.view() : TensorView(),
                        .transpose_a = transpose_a,
                        .transpose_b = transpose_b,
                        .accumulate = accumulate});
@@ -97,7 +100,7 @@ class MatMulTest : public KernelTest {
   void CheckAll(MatMulFunction multiply) {
     for (const Types types : kTypes) {
       for (const Size size : kSizes) {
-        for (int flags = 0; flags < 8; ++flags) {
+        for (int flags = 0; flags < 16; ++flags) {
           Check(types, size, flags, /*gap=*/flags % 2 == 0 ? 0 : 3, multiply);
         }
       }
@@ -128,10 +131,11 @@ void FixedWidened(CpuStream& stream, const MatMulArgs& args) {
 TEST_F(MatMulTest, FixedBlocksGiveTheSame) {
   for (const Types types : kTypes) {
     for (const Size size : kBlockSizes) {
-      for (int flags = 0; flags < 8; ++flags) {
+      for (int flags = 0; flags < 16; ++flags) {
         Check(types, size, flags, /*gap=*/flags % 3, Fixed);
       }
       Check(types, size, /*flags=*/5, /*gap=*/1, FixedWidened);
+      Check(types, size, /*flags=*/13, /*gap=*/1, FixedWidened);
     }
   }
 }
@@ -241,13 +245,17 @@ TEST_F(MatMulTest, MetaDeviceRecordsTheSameWorkspaceAndReadsNothing) {
   for (const Types types : kTypes) {
     const HostTensor a = RandomTensor(types.in, {512, 130}, 1);
     const HostTensor b = RandomTensor(types.in, {512, 96}, 2);
-    const HostTensor c(types.out, {130, 96});
+    const HostTensor c(types.out, {130, 96}), bias(types.out, {96});
     for (const MatMulBlocking blocking :
          {MatMulBlocking::kFastest, MatMulBlocking::kFixed}) {
-      MatMulArgs args = {
-          .c = c, .a = a, .b = b, .transpose_a = true, .blocking = blocking};
+      MatMulArgs args = {.c = c,
+                         .a = a,
+                         .b = b,
+                         .bias = bias,
+                         .transpose_a = true,
+                         .blocking = blocking};
       MatMul(stream_, args);
-      for (TensorView* x : {&args.a, &args.b, &args.c}) {
+      for (TensorView* x : {&args.a, &args.b, &args.c, &args.bias}) {
         x->data = reinterpret_cast<void*>(uintptr_t{1} << 46);
       }
       MatMul(*planned, args);
@@ -270,6 +278,10 @@ TEST_F(MatMulTest, RefusesShapesAndTypesThatDoNotFit) {
   const HostTensor half(DType::kBFloat16, {3, 5});
   EXPECT_DEATH(MatMul(stream_, {.c = c, .a = a, .b = half}),
                "float32\\[2, 3\\] times bfloat16\\[3, 5\\]");
+  const HostTensor d(DType::kFloat32, {3, 5}), bias(DType::kFloat32, {2});
+  EXPECT_DEATH(MatMul(stream_, {.c = c, .a = a, .b = d, .bias = bias}),
+               "args.bias is float32\\[2\\], expected contiguous "
+               "float32\\[5\\]");
 }
 
 TEST_F(MatMulTest, MeasuresAPlausiblePeak) {

@@ -4,9 +4,12 @@
 
 #include "kernels/adamw.h"
 #include "kernels/cast.h"
+#include "kernels/column_sum.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
+#include "kernels/gelu.h"
+#include "kernels/layernorm.h"
 #include "kernels/reduce.h"
 #include "kernels/rmsnorm.h"
 #include "kernels/rope.h"
@@ -61,6 +64,58 @@ TEST_F(ThreadInvarianceTest, RmsNorm) {
                                 .rstd = rstd,
                                 .residual_gradient = residual});
       return BytesOf({&y, &sum, &rstd, &dx, &dgain});
+    });
+  });
+}
+
+TEST_F(ThreadInvarianceTest, LayerNorm) {
+  ForEachType([&](DType dtype) {
+    const HostTensor x = RandomTensor(dtype, kShape, 1);
+    const HostTensor residual = RandomTensor(dtype, kShape, 2);
+    const HostTensor dy = RandomTensor(dtype, kShape, 3);
+    const HostTensor gain = RandomTensor(dtype, {kWidth}, 4);
+    ExpectSameBitsForAnyThreadCount([&] {
+      const HostTensor y(dtype, kShape), sum(dtype, kShape), dx(dtype, kShape);
+      const HostTensor mean(DType::kFloat32, {kRows});
+      const HostTensor rstd(DType::kFloat32, {kRows});
+      const HostTensor dgain = RandomTensor(DType::kFloat32, {kWidth}, 5);
+      const HostTensor dbias = RandomTensor(DType::kFloat32, {kWidth}, 6);
+      LayerNormForward(stream_, {.y = y,
+                                 .mean = mean,
+                                 .rstd = rstd,
+                                 .sum = sum,
+                                 .x = x,
+                                 .residual = residual,
+                                 .gain = gain,
+                                 .bias = gain});
+      LayerNormBackward(stream_, {.dx = dx,
+                                  .dgain = dgain,
+                                  .dbias = dbias,
+                                  .dy = dy,
+                                  .x = sum,
+                                  .gain = gain,
+                                  .mean = mean,
+                                  .rstd = rstd,
+                                  .residual_gradient = residual});
+      return BytesOf({&y, &sum, &mean, &rstd, &dx, &dgain, &dbias});
+    });
+  });
+}
+
+TEST_F(ThreadInvarianceTest, GeluAndColumnSum) {
+  ForEachType([&](DType dtype) {
+    const HostTensor x = RandomTensor(dtype, kShape, 1);
+    const HostTensor dy = RandomTensor(dtype, kShape, 2);
+    const HostTensor bias = RandomTensor(dtype, {kWidth}, 3);
+    ExpectSameBitsForAnyThreadCount([&] {
+      const HostTensor y(dtype, kShape), dx(dtype, kShape);
+      const HostTensor dbias = RandomTensor(DType::kFloat32, {kWidth}, 4);
+      const HostTensor sum = RandomTensor(DType::kFloat32, {kWidth}, 5);
+      GeluForward(stream_, {.y = y, .x = x, .bias = bias});
+      GeluBackward(stream_,
+                   {.dx = dx, .dbias = dbias, .dy = dy, .x = x, .bias = bias});
+      ColumnSum(stream_, {.sum = sum, .x = x});
+      return BytesOf({&y, &dx, &dbias, &sum});
     });
   });
 }

@@ -3,12 +3,12 @@ add_subdirectory(vgpu)
 if(NOT COGDIST_SANITIZE)
   cogdist_test(vgpu/simt/faults LIBS cogdist_faulty_kernels)
   cogdist_test(vgpu/simt/shadow)
-  foreach(name attention_mma attention_simt cross_entropy elementwise embedding reduce
-          rmsnorm)
+  foreach(name attention_mma attention_simt attention_split column_sum
+          cross_entropy elementwise embedding gelu layernorm reduce rmsnorm)
     cogdist_test(kernels/cuda/${name} LIBS cogdist_emulated_kernels hwy::hwy)
   endforeach()
   # Attention under all seeds.
-  foreach(name attention_mma attention_simt)
+  foreach(name attention_mma attention_simt attention_split)
     add_test(NAME kernels/cuda/${name}_slow
       COMMAND kernels_cuda_${name}_test)
     set_tests_properties(kernels/cuda/${name}_slow PROPERTIES

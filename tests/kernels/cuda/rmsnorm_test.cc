@@ -119,7 +119,7 @@ TEST_F(CudaRmsNormTest, Backward) {
         stream(), {.dx = gpu_dx,
                    .dgain = gpu_dgain,
                    .partial = Allocate<float>(
-                       cuda::RmsNormPartials(rows_) * hidden_, "partial"),
+                       cuda::RowRanges(rows_) * hidden_, "partial"),
                    .dy = Upload(dy, "dy"),
                    .x = Upload(x, "x"),
                    .gain = Upload(gain, "gain"),

@@ -47,6 +47,7 @@ struct Algorithm {
   uint64_t fingerprint = 0;
   uint64_t workspace_bytes = 0;
   uint32_t alignment[4] = {};
+  uint32_t bias_alignment = 1;
 };
 static_assert(sizeof(Algorithm) <= sizeof(cublasLtMatmulAlgo_t));
 
@@ -88,8 +89,19 @@ struct Workspace {
   size_t bytes = 0;
 };
 
-std::string AlignmentProblem(const Algorithm& algorithm,
+// The most, up to 256 bytes, that an address is a multiple of.
+uint32_t AlignmentOf(const void* data) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(data) | 256;
+  return address & -address;
+}
+
+std::string AlignmentProblem(const Algorithm& algorithm, const void* bias,
                              const ProductData& data) {
+  if (bias != nullptr && AlignmentOf(bias) < algorithm.bias_alignment) {
+    return absl::StrCat("the bias is not aligned to the ",
+                        algorithm.bias_alignment,
+                        " bytes of the one that the algorithm was chosen for");
+  }
   const void* const pointers[] = {data.a, data.b, data.c, data.d};
   for (int i = 0; i < 4; ++i) {
     if (reinterpret_cast<uintptr_t>(pointers[i]) % algorithm.alignment[i] ==
@@ -121,7 +133,8 @@ std::string Problem(const Product& product, const ProductData& data,
   if (reinterpret_cast<uintptr_t>(workspace.data) % 16 != 0) {
     return "the workspace is not aligned to 16 bytes";
   }
-  return AlignmentProblem(algorithm, data);
+  return AlignmentProblem(algorithm,
+                          product.has_bias() ? product.bias : nullptr, data);
 }
 
 bool CheckPointers(const Product& product, const ProductData& data,
@@ -336,6 +349,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
   algorithm.workspace_bytes =
       std::min<uint64_t>(preference->workspace_bytes, 4096);
   std::copy_n(preference->alignment, 4, algorithm.alignment);
+  if (product.has_bias()) algorithm.bias_alignment = AlignmentOf(product.bias);
   results[0] = {};
   std::memcpy(&results[0].algo, &algorithm, sizeof(algorithm));
   results[0].workspaceSize = algorithm.workspace_bytes;

@@ -179,7 +179,7 @@ TEST(CudaStreamDeathTest, AFailedCallNamesItselfRankAndStep) {
 // c (m x n, in rows of row_c) against float64.
 struct ProductCase {
   int64_t m, n, k;
-  bool transpose_a, transpose_b, accumulate;
+  bool transpose_a, transpose_b, accumulate, bias;
   DType input, output;
 };
 
@@ -203,27 +203,32 @@ void CheckProduct(Stream& stream, const ProductCase& p, std::mt19937& random) {
   };
   GpuTensor a = make(a_rows, a_cols, p.input),
             b = make(b_rows, b_cols, p.input), c = make(p.m, p.n, p.output);
+  GpuTensor bias(stream.device(), p.output, p.n + gap);  // anywhere in memory
   const auto fill = [&](GpuTensor& x) {
     std::vector<float> values = RandomValues(random, x.view().num_elements());
     x.Set(stream, values);
     return values;
   };
-  const std::vector<float> av = fill(a), bv = fill(b), cv = fill(c);
+  const std::vector<float> av = fill(a), bv = fill(b), cv = fill(c),
+                           biases = fill(bias);
   const auto matrix = [&](const GpuTensor& x, int64_t rows, int64_t cols) {
     return x.view().Reshape({rows, cols + gap}).Slice(1, 0, cols);
   };
-  MatMul(stream, {.c = matrix(c, p.m, p.n),
-                  .a = matrix(a, a_rows, a_cols),
-                  .b = matrix(b, b_rows, b_cols),
-                  .transpose_a = p.transpose_a,
-                  .transpose_b = p.transpose_b,
-                  .accumulate = p.accumulate});
+  MatMul(stream,
+         {.c = matrix(c, p.m, p.n),
+          .a = matrix(a, a_rows, a_cols),
+          .b = matrix(b, b_rows, b_cols),
+          .bias = p.bias ? bias.view().Slice(0, gap, p.n) : TensorView(),
+          .transpose_a = p.transpose_a,
+          .transpose_b = p.transpose_b,
+          .accumulate = p.accumulate});
   const std::vector<float> result = c.Get(stream);
   const double tolerance = p.output == DType::kBFloat16 ? 0.01 : 1e-5;
   for (int64_t i = 0; i < p.m; ++i) {
     for (int64_t j = 0; j < p.n + gap; ++j) {
       const int64_t at = i * (p.n + gap) + j;
       double sum = p.accumulate || j >= p.n ? cv[at] : 0;
+      if (p.bias && j < p.n) sum += biases[gap + j];
       for (int64_t l = 0; l < p.k && j < p.n; ++l) {
         const float x = p.transpose_a ? av[l * (a_cols + gap) + i]
                                       : av[i * (a_cols + gap) + l];
@@ -253,6 +258,7 @@ TEST(CudaMatMulTest, RandomShapesEqualFloat64) {
                               .transpose_a = random() % 2 == 0,
                               .transpose_b = random() % 2 == 0,
                               .accumulate = random() % 2 == 0,
+                              .bias = random() % 2 == 0,
                               .input = kTypes[i % 3][0],
                               .output = kTypes[i % 3][1]};
     CheckProduct(*stream, each, random);
@@ -275,6 +281,31 @@ TEST(CudaMatMulTest, ShapesAreLookedUpOnce) {
   EXPECT_EQ(machine.calls("cublasLtMatmulAlgoGetHeuristic"), 1);
   EXPECT_EQ(machine.calls("cudaMalloc"), allocations);
   EXPECT_EQ(machine.calls("cublasLtMatmul"), 11);
+}
+
+// The library is told how a bias lies in memory, not which it is.
+TEST(CudaMatMulTest, BiasesShareAPlanIfTheyLieAlike) {
+  Machine machine({});
+  const std::unique_ptr<Device> device = MakeDevice();
+  const auto stream = device->CreateStream();
+  GpuTensor x(*device, DType::kFloat32, 64), y(*device, DType::kFloat32, 64);
+  GpuTensor bias(*device, DType::kFloat32, 64);
+  std::vector<float> numbers(64);
+  std::iota(numbers.begin(), numbers.end(), 0.0F);
+  bias.Set(*stream, numbers);
+  x.Set(*stream, std::vector<float>(64, 1));
+  for (const auto& [offset, plans] :
+       {std::pair(0, 1), std::pair(16, 1), std::pair(1, 2), std::pair(2, 3),
+        std::pair(7, 3)}) {
+    const TensorView matrix = x.view().Reshape({8, 8});
+    MatMul(*stream, {.c = y.view().Reshape({8, 8}),
+                     .a = matrix,
+                     .b = matrix,
+                     .bias = bias.view().Slice(0, offset, 8)});
+    EXPECT_EQ(y.Get(*stream)[5], 8 + offset + 5);
+    EXPECT_EQ(machine.calls("cublasLtMatmulAlgoGetHeuristic"), plans);
+  }
+  EXPECT_THAT(machine.reports(), IsEmpty());
 }
 
 TEST(CudaGraphTest, ReplaysAProduct) {

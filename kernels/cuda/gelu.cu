@@ -1,0 +1,122 @@
+// A thread has kCount columns of a range of rows: their bias, and the sums of
+// its gradient, stay in registers.
+
+#include "kernels/cuda/column_sum_launch.h"
+#include "kernels/cuda/device/column_block.cuh"
+#include "kernels/cuda/device/elements.cuh"
+#include "kernels/cuda/gelu_launch.h"
+
+namespace cogdist::cuda {
+namespace {
+
+// Phi. The complementary function keeps the digits of the lower tail.
+__device__ __forceinline__ float Below(float x) {
+  constexpr float kSqrtHalf = 0.707106781f;
+  return 0.5f * erfcf(-kSqrtHalf * x);
+}
+
+// Its derivative.
+__device__ __forceinline__ float Density(float x) {
+  constexpr float kHalfLog2E = 0.721347520f;
+  constexpr float kInverseSqrt2Pi = 0.398942280f;
+  return kInverseSqrt2Pi * Exp2(-kHalfLog2E * x * x);
+}
+
+template <typename Bias, int kCount>
+__device__ __forceinline__ void LoadBias(const void* from, int64_t column,
+                                         float (&bias)[kCount]) {
+  if (from != nullptr) {
+    LoadElements(static_cast<const Bias*>(from) + column, bias);
+    return;
+  }
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) bias[j] = 0;
+}
+
+template <typename T, typename Bias, int kCount>
+__global__ void __launch_bounds__(kColumnThreads)
+    GeluForwardKernel(GeluForwardLaunch args) {
+  const int64_t column = FirstColumn<kCount>();
+  if (column >= args.ffn) return;
+  const BlockRows rows(args.rows);
+  float bias[kCount];
+  LoadBias<Bias>(args.bias, column, bias);
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const int64_t at = row * args.ffn + column;
+    float x[kCount];
+    LoadElements(static_cast<const T*>(args.x) + at, x);
+#pragma unroll
+    for (int j = 0; j < kCount; ++j) {
+      const float z = x[j] + bias[j];
+      x[j] = z * Below(z);
+    }
+    StoreElements(x, static_cast<T*>(args.y) + at);
+  }
+}
+
+template <typename T, typename Bias, int kCount>
+__global__ void __launch_bounds__(kColumnThreads)
+    GeluBackwardKernel(GeluBackwardLaunch args) {
+  const int64_t column = FirstColumn<kCount>();
+  if (column >= args.ffn) return;
+  const BlockRows rows(args.rows);
+  float bias[kCount], sums[kCount] = {};
+  LoadBias<Bias>(args.bias, column, bias);
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const int64_t at = row * args.ffn + column;
+    float x[kCount], dx[kCount];
+    LoadElements(static_cast<const T*>(args.x) + at, x);
+    LoadElements(static_cast<const T*>(args.dy) + at, dx);
+#pragma unroll
+    for (int j = 0; j < kCount; ++j) {
+      const float z = x[j] + bias[j];
+      dx[j] *= Below(z) + z * Density(z);
+      sums[j] += dx[j];
+    }
+    StoreElements(dx, static_cast<T*>(args.dx) + at);
+  }
+  if (args.dbias == nullptr) return;
+  StoreElements(sums, args.partial + blockIdx.y * args.ffn + column);
+}
+
+}  // namespace
+
+void LaunchGeluForward(GpuStream stream, const GeluForwardLaunch& args) {
+  if (args.rows * args.ffn == 0) return;
+  const int64_t ranges = RowRanges(args.rows);
+  DispatchElement(args.type, [&]<typename T>(T) {
+    DispatchElement(args.bias_type, [&]<typename Bias>(Bias) {
+      DispatchWidth(
+          args.ffn,
+          [&]<int kCount>(Constant<kCount>) {
+            Launch(stream, ColumnBlocks(args.ffn, kCount, ranges),
+                   &GeluForwardKernel<T, Bias, kCount>, args);
+          },
+          args.y, args.x, args.bias);
+    });
+  });
+}
+
+void LaunchGeluBackward(GpuStream stream, const GeluBackwardLaunch& args) {
+  if (args.rows * args.ffn == 0) return;
+  const int64_t ranges = RowRanges(args.rows);
+  DispatchElement(args.type, [&]<typename T>(T) {
+    DispatchElement(args.bias_type, [&]<typename Bias>(Bias) {
+      DispatchWidth(
+          args.ffn,
+          [&]<int kCount>(Constant<kCount>) {
+            Launch(stream, ColumnBlocks(args.ffn, kCount, ranges),
+                   &GeluBackwardKernel<T, Bias, kCount>, args);
+          },
+          args.dx, args.partial, args.dy, args.x, args.bias);
+    });
+  });
+  if (args.dbias == nullptr) return;
+  LaunchAddPartials(stream, {.to = args.dbias,
+                             .partial = args.partial,
+                             .ranges = ranges,
+                             .columns = args.ffn,
+                             .stride = args.ffn});
+}
+
+}  // namespace cogdist::cuda
