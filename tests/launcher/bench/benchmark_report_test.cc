@@ -28,7 +28,7 @@ TEST(BenchmarkReportTest, IsATable) {
             "add                                               4.00G  byte"
             "     125.0 % copy  1.5 ms\n"
             "overlap                                                      "
-            "                  80 % hidden\n");
+            "                   80 % hidden\n");
 }
 
 }  // namespace

@@ -90,12 +90,16 @@ TEST(RooflineTest, EveryInstructionOfAScoreCosts) {
 // One tile more than there are multiprocessors takes a second wave.
 TEST(RooflineTest, ProductsRunInWaves) {
   const GpuSpec gpu = Gpu("H100");
-  const auto seconds = [&](int64_t tiles) {
-    return Predict(MatMulCost({.m = 128 * tiles, .n = 128, .k = 16384}), gpu)
+  const auto seconds = [&](int64_t rows_of_tiles, int64_t tiles_in_row) {
+    return Predict(MatMulCost({.m = 128 * rows_of_tiles,
+                               .n = 128 * tiles_in_row,
+                               .k = 16384}),
+                   gpu)
         .seconds;
   };
-  EXPECT_GT(seconds(133), 1.9 * seconds(132));
-  EXPECT_DOUBLE_EQ(seconds(133), seconds(264));
+  const double full = seconds(11, 12), one_more = seconds(7, 19);
+  EXPECT_GT(one_more, 1.9 * full);
+  EXPECT_NEAR(one_more, seconds(12, 22), 1e-12);
 }
 
 // bfloat16 on an H100: XLA's table of measured products, openxla/xla,
