@@ -16,8 +16,12 @@ namespace cogdist {
 // stream's device and threads. Takes about 0.2 s and three matrices of memory,
 // which it gives back; RESOURCE_EXHAUSTED without room for them.
 // REQUIRES: a device that computes.
-absl::StatusOr<double> MeasureGemmFlops(Stream& stream, DType dtype,
-                                        int64_t n = 1024);
+absl::StatusOr<double> MeasureGemmFlops(Stream& stream, DType dtype, int64_t n);
+
+// With the size that is usual for the device: 1024 on a host; on a GPU, which
+// that would not fill, the first power of two whose product lasts a
+// millisecond, but at most 8192, and no more than there is room for.
+absl::StatusOr<double> MeasureGemmFlops(Stream& stream, DType dtype);
 
 }  // namespace cogdist
 

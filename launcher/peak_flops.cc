@@ -9,22 +9,15 @@
 #include "runtime/status_macros.h"
 
 namespace cogdist {
-
 namespace {
 
-// Of this rank's device.
-absl::StatusOr<double> Measure(Device& device, DType dtype) {
-  if (device.type() == DeviceType::kCpu) {
-    CpuDevice other;  // one that counts for itself
-    return MeasureGemmFlops(*other.CreateStream(), dtype);
+absl::StatusOr<double> MeasurePeak(DType dtype, const RankContext& context) {
+  if (context.device->type() != DeviceType::kCpu) {
+    return MeasureGemmFlops(*context.streams.compute, dtype);
   }
-  // Enough to keep a GPU busy, where there is room.
-  constexpr int64_t kLarge = 4096;
-  constexpr int64_t kBytes = 3 * kLarge * kLarge * SizeOf(DType::kFloat32);
+  CpuDevice device;  // not the context's, which counts the run's memory
   const std::unique_ptr<Stream> stream = device.CreateStream();
-  return device.AvailableBytes() > 2 * kBytes
-             ? MeasureGemmFlops(*stream, dtype, kLarge)
-             : MeasureGemmFlops(*stream, dtype);
+  return MeasureGemmFlops(*stream, dtype);
 }
 
 }  // namespace
@@ -34,7 +27,7 @@ absl::StatusOr<double> PeakFlops(const RunConfig& config,
   double flops = config.peak_tflops() * 1e12;
   if (flops == 0) {
     COG_ASSIGN_OR_RETURN(
-        flops, Measure(*context.device, ActivationType(config.precision())));
+        flops, MeasurePeak(ActivationType(config.precision()), context));
   }
   context.groups.world->AllReduceSumHost(absl::MakeSpan(&flops, 1));
   return flops;

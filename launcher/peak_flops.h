@@ -11,8 +11,9 @@ namespace cogdist {
 
 // FLOP/s that the devices of all ranks together reach in dense matrix products:
 // peak_tflops from the configuration, or else measured on every rank at the
-// same time, in the run's precision. On a CPU with memory that the run's device
-// does not count. Collective.
+// same time, in the run's precision. On hosts that takes memory which the run's
+// device does not count; a GPU's is taken from it, for as long as it takes and
+// as far as there is any, up to 768 MiB. Collective.
 absl::StatusOr<double> PeakFlops(const RunConfig& config,
                                  const RankContext& context);
 

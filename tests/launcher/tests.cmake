@@ -1,6 +1,9 @@
 # Tests of launcher/.
 cogdist_test(launcher/agreement)
 cogdist_test(launcher/append_file)
+cogdist_test(launcher/bench/benchmark_report)
+cogdist_test(launcher/bench/collective_benchmarks)
+cogdist_test(launcher/bench/kernel_benchmarks)
 cogdist_test(launcher/convert/checkpoint_export
   LIBS cogdist_testing nlohmann_json::nlohmann_json)
 cogdist_test(launcher/convert/model_json)
@@ -23,6 +26,11 @@ cogdist_test(launcher/progress)
 cogdist_test(launcher/rank_log)
 cogdist_test(launcher/rank_program)
 cogdist_test(launcher/resume LIBS cogdist_testing)
+cogdist_test(launcher/roofline/attention_cost)
+cogdist_test(launcher/roofline/gpu_specs)
+cogdist_test(launcher/roofline/kernel_cost)
+cogdist_test(launcher/roofline/roofline)
+cogdist_test(launcher/roofline/roofline_report)
 cogdist_test(launcher/run_description)
 cogdist_test(launcher/run_directory)
 cogdist_test(launcher/run_reporter LIBS nlohmann_json::nlohmann_json)
@@ -58,6 +66,7 @@ cogdist_test(launcher/gpu_step LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 
 # These run the program itself.
 cogdist_test(launcher/bad_input)
+cogdist_test(launcher/bench_program)
 cogdist_test(launcher/checkpoint_commands LIBS cogdist_testing)
 cogdist_test(launcher/program LABELS mpi LIBS nlohmann_json::nlohmann_json)
 cogdist_test(launcher/convert_program LABELS mpi)
@@ -69,7 +78,7 @@ cogdist_test(launcher/layouts_program LABELS mpi
 cogdist_test(launcher/many_ranks LABELS mpi LIBS nlohmann_json::nlohmann_json)
 cogdist_test(launcher/resume_program LABELS mpi
   LIBS nlohmann_json::nlohmann_json)
-foreach(name bad_input checkpoint_commands convert_program failure
+foreach(name bad_input bench_program checkpoint_commands convert_program failure
     failure_layouts layouts_program many_ranks program resume_program)
   add_dependencies(launcher_${name}_test cogdist)
   target_compile_definitions(launcher_${name}_test PRIVATE

@@ -15,6 +15,7 @@ if(NOT COGDIST_SANITIZE)
   set_tests_properties(vgpu/runtime/stream_race_slow PROPERTIES
     LABELS slow TIMEOUT 900 ENVIRONMENT COGDIST_ALL_SEEDS=1)
 endif()
+cogdist_test(vgpu/runtime/bench LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 cogdist_test(vgpu/runtime/cuda_backend LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 
 # Where the toolkit is, our declarations are compared with it.

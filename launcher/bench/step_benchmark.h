@@ -1,14 +1,14 @@
 // Whole training steps, timed: what of the machine's speed a run gets, and what
 // it loses to communication.
 
-#ifndef COGDIST_LAUNCHER_STEP_BENCHMARK_H_
-#define COGDIST_LAUNCHER_STEP_BENCHMARK_H_
+#ifndef COGDIST_LAUNCHER_BENCH_STEP_BENCHMARK_H_
+#define COGDIST_LAUNCHER_BENCH_STEP_BENCHMARK_H_
 
 #include <cstdint>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "launcher/benchmarks.h"
+#include "launcher/bench/benchmark_report.h"
 #include "parallel/rank_context.h"
 #include "proto/run_config.pb.h"
 
@@ -30,9 +30,12 @@ namespace cogdist {
 //                   the schedule's formula (parallel/pipeline/schedule.h) says
 //   waiting         with several ranks: the share of a step in which the
 //                   computation waits for any group's messages
+//
+// Waiting is known of hosts alone: a GPU's stream waits by itself, so there is
+// no such row, and of the overlap only the steps' times are compared.
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkSteps(
     const RunConfig& config, RankContext& context, int64_t steps);
 
 }  // namespace cogdist
 
-#endif  // COGDIST_LAUNCHER_STEP_BENCHMARK_H_
+#endif  // COGDIST_LAUNCHER_BENCH_STEP_BENCHMARK_H_

@@ -1,4 +1,4 @@
-#include "launcher/step_benchmark.h"
+#include "launcher/bench/step_benchmark.h"
 
 #include <sys/resource.h>
 
@@ -113,17 +113,22 @@ class StepBenchmark {
     std::vector<BenchmarkRow> rows = SpeedRows(peak_flops);
     if (HasReplicas()) rows.push_back(OverlapRow());
     if (context_.groups.pipeline->size() > 1) rows.push_back(PipelineRow());
-    if (context_.world_size() > 1) rows.push_back(WaitingRow());
+    if (context_.world_size() > 1 && KnowsWaiting()) {
+      rows.push_back(WaitingRow());
+    }
     return rows;
   }
 
  private:
   bool HasReplicas() const { return context_.groups.replicas->size() > 1; }
 
+  bool KnowsWaiting() const {
+    return context_.device->type() == DeviceType::kCpu;
+  }
+
   double WaitedSeconds() const {
-    Stream& compute = *context_.streams.compute;
-    if (compute.device_type() != DeviceType::kCpu) return 0;
-    return AsCpuStream(compute).waited_seconds();
+    if (!KnowsWaiting()) return 0;
+    return AsCpuStream(*context_.streams.compute).waited_seconds();
   }
 
   absl::Status RunSeveral(int64_t warm_up, int64_t steps, Samples& samples) {
@@ -175,21 +180,27 @@ class StepBenchmark {
                  FormatBytes(PeakResidentBytes()))}};
   }
 
-  BenchmarkRow OverlapRow() {
+  std::string HiddenTraffic() {
     Communicator& world = *context_.groups.world;
     const OverRanks exposed = Summarize(world, overlapped_.exposed);
     const OverRanks plain = Summarize(world, plain_.exposed);
     const double alone =
         Summarize(world, {training_.data_parallel().SecondsAlone()}).mean;
+    return absl::StrFormat(
+        "%s hidden: %.1f ms of %.1f waited (%.1f without overlap), %.1f with "
+        "waiting for late ranks; ",
+        FormatPercent(1 - exposed.least / alone), 1e3 * exposed.least,
+        1e3 * alone, 1e3 * plain.least, 1e3 * exposed.mean);
+  }
+
+  BenchmarkRow OverlapRow() {
     return {.what = absl::StrCat("overlap, ", context_.groups.replicas->size(),
                                  " replicas"),
-            .notes = absl::StrFormat(
-                "%s hidden: %.1f ms of %.1f waited (%.1f without overlap), "
-                "%.1f with waiting for late ranks; step time %.3f of that "
-                "without overlap",
-                FormatPercent(1 - exposed.least / alone), 1e3 * exposed.least,
-                1e3 * alone, 1e3 * plain.least, 1e3 * exposed.mean,
-                Median(overlapped_.seconds) / Median(plain_.seconds))};
+            .notes = absl::StrCat(
+                KnowsWaiting() ? HiddenTraffic() : "",
+                absl::StrFormat(
+                    "step time %.3f of that without overlap",
+                    Median(overlapped_.seconds) / Median(plain_.seconds)))};
   }
 
   BenchmarkRow PipelineRow() const {

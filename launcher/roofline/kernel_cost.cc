@@ -1,0 +1,127 @@
+#include "launcher/roofline/kernel_cost.h"
+
+#include <algorithm>
+
+#include "kernels/reduce.h"
+
+namespace cogdist {
+namespace {
+
+constexpr int64_t kTile = 128;
+
+int64_t Tiles(int64_t length) { return (length + kTile - 1) / kTile; }
+
+// Of each element: bytes moved, arithmetic, exponentials.
+struct PerElement {
+  double bytes = 0;
+  double flops = 0;
+  double exponentials = 0;
+};
+
+KernelCost Elementwise(double elements, const PerElement& each) {
+  return {.flops = elements * each.flops,
+          .bytes = elements * each.bytes,
+          .exponentials = elements * each.exponentials};
+}
+
+KernelCost WithBytes(KernelCost cost, double bytes) {
+  cost.bytes += bytes;
+  return cost;
+}
+
+}  // namespace
+
+KernelCost MatMulCost(const MatMulShape& shape) {
+  const double m = shape.m, n = shape.n, k = shape.k;
+  const double flops = 2 * m * n * k;
+  const int passes = shape.accumulate ? 2 : 1;
+  return {
+      .flops = flops,
+      .bytes = (m * k + k * n) * SizeOf(shape.type) +
+               m * n * SizeOf(shape.result) * passes,
+      .path = ProductPath::kLibrary,
+      .product_flops = flops,
+      .product_tiles = static_cast<double>(Tiles(shape.m) * Tiles(shape.n))};
+}
+
+// x, residual -> sum, y; s * s summed, s * rstd * gain.
+KernelCost RmsNormForwardCost(int64_t rows, int64_t hidden, DType type) {
+  const double elements = static_cast<double>(rows) * hidden;
+  return WithBytes(
+      Elementwise(elements, {.bytes = 4.0 * SizeOf(type), .flops = 5}),
+      4.0 * rows + 1.0 * hidden * SizeOf(type));
+}
+
+// dy, x, residual_gradient -> dx; two sums, dgain.
+KernelCost RmsNormBackwardCost(int64_t rows, int64_t hidden, DType type) {
+  const double elements = static_cast<double>(rows) * hidden;
+  return WithBytes(
+      Elementwise(elements, {.bytes = 4.0 * SizeOf(type), .flops = 11}),
+      4.0 * rows + 1.0 * hidden * (SizeOf(type) + 2 * 4));
+}
+
+// gate, up -> y.
+KernelCost SwiGluForwardCost(int64_t rows, int64_t ffn, DType type) {
+  return Elementwise(
+      static_cast<double>(rows) * ffn,
+      {.bytes = 3.0 * SizeOf(type), .flops = 4, .exponentials = 1});
+}
+
+// dy, gate, up -> both gradients.
+KernelCost SwiGluBackwardCost(int64_t rows, int64_t ffn, DType type) {
+  return Elementwise(
+      static_cast<double>(rows) * ffn,
+      {.bytes = 5.0 * SizeOf(type), .flops = 10, .exponentials = 1});
+}
+
+KernelCost RopeCost(int64_t rows, int64_t hidden, int64_t seq, int64_t head_dim,
+                    DType type) {
+  const double elements = static_cast<double>(rows) * hidden;
+  return WithBytes(
+      Elementwise(elements, {.bytes = 2.0 * SizeOf(type), .flops = 3}),
+      4.0 * seq * head_dim);
+}
+
+KernelCost EmbeddingForwardCost(int64_t rows, int64_t hidden, DType type) {
+  const double elements = static_cast<double>(rows) * hidden;
+  return WithBytes(Elementwise(elements, {.bytes = 2.0 * SizeOf(type)}),
+                   4.0 * rows);
+}
+
+KernelCost EmbeddingBackwardCost(int64_t rows, int64_t hidden, int64_t vocab,
+                                 DType type) {
+  const double elements = static_cast<double>(rows) * hidden;
+  const double touched = static_cast<double>(std::min(rows, vocab)) * hidden;
+  return WithBytes(
+      Elementwise(elements, {.bytes = 1.0 * SizeOf(type), .flops = 1}),
+      4.0 * rows + 2 * 4 * touched);
+}
+
+// The logits are read twice, for the sum and for the gradient, once of which
+// counts: a row fits into a cache.
+KernelCost CrossEntropyCost(int64_t rows, int64_t vocab, DType type) {
+  return WithBytes(
+      Elementwise(static_cast<double>(rows) * vocab,
+                  {.bytes = 4.0 + SizeOf(type), .flops = 5, .exponentials = 2}),
+      8.0 * rows);
+}
+
+KernelCost AdamWCost(int64_t elements, bool bfloat16_weight) {
+  const double weight = bfloat16_weight ? 2 : 0;
+  return Elementwise(elements, {.bytes = 3 * 8 + 4 + weight, .flops = 14});
+}
+
+KernelCost CastCost(int64_t elements, DType from, DType to) {
+  return Elementwise(elements, {.bytes = 1.0 * (SizeOf(from) + SizeOf(to))});
+}
+
+KernelCost AddCost(int64_t elements, DType type) {
+  return Elementwise(elements, {.bytes = 3.0 * SizeOf(type), .flops = 1});
+}
+
+KernelCost ChunkSumsCost(int64_t elements) {
+  return WithBytes(Elementwise(elements, {.bytes = 4, .flops = 2}),
+                   8.0 * NumReduceChunks(elements));
+}
+
+}  // namespace cogdist
