@@ -5,7 +5,8 @@ if(NOT COGDIST_SANITIZE)
   cogdist_test(vgpu/simt/shadow)
   foreach(name attention_mma attention_simt attention_split column_sum
           cross_entropy elementwise embedding gelu layernorm reduce rmsnorm)
-    cogdist_test(kernels/cuda/${name} LIBS cogdist_emulated_kernels hwy::hwy)
+    cogdist_test(kernels/cuda/${name} LIBS cogdist_emulated_kernels cogdist_ptx
+      hwy::hwy)
   endforeach()
   # Attention under all seeds.
   foreach(name attention_mma attention_simt attention_split)

@@ -4,7 +4,9 @@
 #ifndef COGDIST_TESTS_KERNELS_CUDA_GPU_TEST_H_
 #define COGDIST_TESTS_KERNELS_CUDA_GPU_TEST_H_
 
+#include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,17 +14,23 @@
 #include "kernels/cuda/element_type.h"
 #include "runtime/rng.h"
 #include "tests/kernels/kernel_test.h"
+#include "tests/vgpu/ptx/ptx_stream.h"
 #include "tests/vgpu/simt/emulator.h"
 
 namespace cogdist {
 
-// Cases of a test, each with a schedule of its own.
-inline constexpr int kGpuSeeds = 200;
+// Cases of a test, each with a schedule of its own. COGDIST_SEEDS sets another
+// number.
+inline const int kGpuSeeds = [] {
+  const char* const seeds = std::getenv("COGDIST_SEEDS");
+  return seeds == nullptr ? 200 : std::atoi(seeds);
+}();
 
 // For expensive cases: `usual` many, or all where the environment asks for
 // them, as the tests with the label `slow` do.
 inline int SomeSeeds(int usual) {
-  return std::getenv("COGDIST_ALL_SEEDS") != nullptr ? kGpuSeeds : usual;
+  const bool all = std::getenv("COGDIST_ALL_SEEDS") != nullptr;
+  return all ? kGpuSeeds : std::min(usual, kGpuSeeds);
 }
 
 // Numbers of one case, the same in every run.
@@ -75,7 +83,11 @@ class GpuTest : public testing::Test {
     }
   }
 
-  cuda::GpuStream stream() { return &emulator_; }
+  // Runs the source or, where the environment asks for it, PTX of kernels.
+  cuda::GpuStream stream() {
+    if (ptx_ != nullptr) return ptx_.get();
+    return &emulator_;
+  }
 
   // Device memory with a copy of the values; without values, uninitialised.
   void* Upload(const HostTensor& tensor, const char* name) {
@@ -115,6 +127,7 @@ class GpuTest : public testing::Test {
   }
 
   simt::Emulator emulator_;
+  std::unique_ptr<ptx::PtxStream> ptx_ = ptx::StreamFromEnvironment(emulator_);
 };
 
 }  // namespace cogdist

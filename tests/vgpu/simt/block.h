@@ -64,11 +64,12 @@ class Block {
   void IssueCopy(const AsyncCopy& copy);
   void CommitCopies();
   void WaitForCopies(size_t groups_left);
+  // The same as Access() at an offset of shared memory, which may be any
+  // number.
+  void AccessShared(uintptr_t offset, size_t bytes, bool is_write,
+                    const Actor& actor);
   // An address of this block's shared memory; fails for others.
   uint32_t SharedAddress(const void* pointer, CodeOffset code);
-  Stats& stats() { return environment_.stats; }
-
- private:
   struct Failure {
     Fault fault;
     std::string text;
@@ -76,7 +77,11 @@ class Block {
     CodeOffset code = 0;
     Conflict other = {};
   };
+  // Ends the block.
+  [[noreturn]] void Fail(Failure failure);
+  Stats& stats() { return environment_.stats; }
 
+ private:
   // Scheduling.
   static void RunThread();
   void EndThread();
@@ -84,7 +89,6 @@ class Block {
   Thread* TakeReady();
   void MakeReady(Thread& thread);
   void Wait(const char* what, CodeOffset code);
-  [[noreturn]] void Fail(Failure failure);
   std::optional<Failure> Stuck();
   Report MakeReport(const Failure& failure) const;
 
@@ -97,8 +101,6 @@ class Block {
   void CountConflicts(const uint32_t* row_addresses);
 
   // Memory.
-  void AccessShared(uintptr_t offset, size_t bytes, bool is_write,
-                    const Actor& actor);
   void AccessBuffer(DeviceMemory::Buffer& buffer, uintptr_t address,
                     size_t bytes, bool is_write, const Actor& actor);
   void AccessCells(Cell* cells, size_t count, bool is_write, const Actor& actor,

@@ -136,16 +136,17 @@ void Launch(GpuStream stream, const LaunchShape& shape, void (*kernel)(Params),
       const Call& self = *static_cast<const Call*>(call);
       self.kernel(self.params);
     }
-    void (*kernel)(Params);
     Params params;
+    void (*kernel)(Params);
   };
   static_assert(std::is_trivially_copyable_v<Call>);
-  const Call call = {kernel, params};
+  const Call call = {params, kernel};
   const char* const error =
       stream->Enqueue({.kernel = reinterpret_cast<const void*>(kernel),
                        .invoke = &Call::Invoke,
                        .arguments = &call,
                        .argument_bytes = sizeof(call),
+                       .parameter_bytes = sizeof(Params),
                        .grid = shape.grid,
                        .block = shape.block,
                        .shared_bytes = shape.shared_bytes,

@@ -16,6 +16,7 @@ struct KernelLaunch {
   const void* arguments = nullptr;  // trivially copyable; the caller's: who
                                     // runs the kernel later takes a copy
   size_t argument_bytes = 0;
+  size_t parameter_bytes = 0;  // the kernel's, with which arguments begin
   dim3 grid, block;
   size_t shared_bytes = 0;
   // Tells of all its loads and stores. Of others the emulator sees only what

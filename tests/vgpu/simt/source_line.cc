@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -49,7 +50,34 @@ SourceLine Parse(const std::string& output) {
   return {};
 }
 
+// Places of interpreted texts are numbered from here on, beyond any program's
+// end.
+constexpr CodeOffset kFirstText = 0x80000000;
+
+struct Places {
+  std::string LineAt(CodeOffset place) const {
+    const auto text = std::prev(texts.upper_bound(place));
+    return absl::StrFormat("%s:%d", text->second, place - text->first);
+  }
+
+  std::mutex mutex;
+  std::map<CodeOffset, SourceLine> known;
+  std::map<CodeOffset, std::string> texts;  // by their first place
+  CodeOffset end = kFirstText;              // of the last text
+};
+Places& AllPlaces() {
+  static Places& places = *new Places;
+  return places;
+}
+
 }  // namespace
+
+CodeOffset PlacesOf(const std::string& file, size_t lines) {
+  Places& places = AllPlaces();
+  const std::lock_guard<std::mutex> lock(places.mutex);
+  places.texts[places.end] = file;
+  return std::exchange(places.end, places.end + static_cast<CodeOffset>(lines));
+}
 
 CodeOffset OffsetOf(const void* code) {
   return static_cast<CodeOffset>(reinterpret_cast<uintptr_t>(code) -
@@ -57,11 +85,12 @@ CodeOffset OffsetOf(const void* code) {
 }
 
 const SourceLine& SourceAt(CodeOffset offset) {
-  static std::mutex mutex;
-  static auto& known = *new std::map<CodeOffset, SourceLine>;
-  const std::lock_guard<std::mutex> lock(mutex);
-  const auto [entry, is_new] = known.try_emplace(offset);
-  if (is_new && offset != 0) {
+  Places& places = AllPlaces();
+  const std::lock_guard<std::mutex> lock(places.mutex);
+  const auto [entry, is_new] = places.known.try_emplace(offset);
+  if (is_new && offset >= kFirstText) {
+    entry->second.line = places.LineAt(offset);
+  } else if (is_new && offset != 0) {
     // A return address belongs to the instruction before it.
     entry->second = Parse(
         OutputOf(absl::StrFormat("addr2line -i -f -C -e '%s' 0x%x 2>/dev/null",

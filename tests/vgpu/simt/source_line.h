@@ -13,6 +13,9 @@ namespace cogdist::simt {
 using CodeOffset = uint32_t;
 CodeOffset OffsetOf(const void* code);
 
+// Of a text that is interpreted: its line i is the result + i.
+CodeOffset PlacesOf(const std::string& file, size_t lines);
+
 struct SourceLine {
   std::string function;  // demangled
   std::string line;      // "kernels/cuda/rope.cu:31"
