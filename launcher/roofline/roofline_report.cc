@@ -70,7 +70,7 @@ void AddElementwise(const KernelShapes& shapes,
 // "989 TFLOP"
 std::string WithUnit(double count, absl::string_view unit) {
   std::string text = FormatCount(count);
-  if (absl::ascii_isalpha(text.back())) text.insert(text.size() - 1, " ");
+  if (absl::ascii_isalpha(text.back())) text.insert(text.end() - 1, ' ');
   return absl::StrCat(text, unit);
 }
 
