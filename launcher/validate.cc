@@ -12,6 +12,7 @@ absl::Status ValidateConfig(const RunConfig& config,
   CheckRanges(config, training, faults);
   CheckModel(config, faults);
   CheckBuilt(config, faults);
+  CheckDeterministic(config, faults);
   if (options.purpose != ValidateOptions::Purpose::kGeneration) {
     CheckLayout(config, options.world_size, faults);
     CheckParallel(config, faults);
