@@ -3,8 +3,8 @@ if(NOT COGDIST_SANITIZE)
   add_subdirectory(vgpu)
   cogdist_test(vgpu/simt/faults LIBS cogdist_faulty_kernels)
   cogdist_test(vgpu/simt/shadow)
-  foreach(name attention_mma attention_simt cross_entropy elementwise embedding reduce
-          rmsnorm)
+  foreach(name attention_mma attention_simt cross_entropy elementwise embedding
+          ordered_bits reduce rmsnorm)
     cogdist_test(kernels/cuda/${name} LIBS cogdist_emulated_kernels hwy::hwy)
   endforeach()
   # Attention under all seeds.
