@@ -12,6 +12,7 @@
 #include "parallel/grad_sync.h"
 #include "parallel/meta_rank_context.h"
 #include "runtime/check.h"
+#include "runtime/range.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -217,6 +218,7 @@ absl::Status ModelRunner::Evaluate(LoadMicroBatch load, UnitHooks& hooks) {
 }
 
 void ModelRunner::Forward(const ForwardWork& work) {
+  const Range range(stream_.device(), "forward");
   Load(work.micro_batch);
   Arena& slot = memory_->slot(work.slot);
   const ArenaScope scope(memory_->scratch());
@@ -229,6 +231,7 @@ void ModelRunner::Forward(const ForwardWork& work) {
 }
 
 void ModelRunner::Backward(const BackwardWork& work) {
+  const Range range(stream_.device(), "backward");
   Arena& slot = memory_->slot(work.slot);
   model_.chunks()[work.chunk].Backward(
       Context(slot),
@@ -238,6 +241,7 @@ void ModelRunner::Backward(const BackwardWork& work) {
 }
 
 void ModelRunner::Evaluate(const ForwardWork& work) {
+  const Range range(stream_.device(), "evaluation");
   Load(work.micro_batch);
   Arena& scratch = memory_->scratch();
   const ArenaScope scope(scratch);

@@ -12,6 +12,7 @@
 #include "parallel/replica_check.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
+#include "runtime/range.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -128,7 +129,7 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   FaultHooks hooks(context_, runner_->params(), step, data_parallel_);
   const absl::Status loaded = runner_->Train(load, GradientScale(), hooks);
   reach(FaultPoint::kCollective);
-  data_parallel_.FinishGradients();
+  FinishGradients();
   COG_RETURN_IF_ERROR(loaded);  // not before: nothing may be under way
   Update(Total(*context_.groups.world, LocalTotals(stop)), result);
   context_.streams.compute->Synchronize();
@@ -151,6 +152,11 @@ void TrainingStep::ReachUpdate(int64_t step) {
   if (weights.empty()) return;
   context_.fault.Reach(FaultPoint::kParameter, step, context_.rank(),
                        *context_.streams.compute, weights.front().weights);
+}
+
+void TrainingStep::FinishGradients() {
+  const Range range(*context_.device, "gradient sync");
+  data_parallel_.FinishGradients();
 }
 
 float TrainingStep::GradientScale() const {
@@ -176,6 +182,7 @@ void TrainingStep::Update(const StepTotals& totals, Result& result) {
     result.culprit = totals.culprit;
     return;
   }
+  const Range range(*context_.device, "optimizer");
   optimizer_.Update(*context_.streams.compute,
                     {.lr = result.lr, .grad_norm = result.grad_norm});
   data_parallel_.WeightsUpdated();

@@ -82,6 +82,7 @@ class TrainingStep {
   // Of the rank that has run one step on a meta device.
   StepPlan Measure() const;
 
+  void FinishGradients();
   // Of every target's cross-entropy in the loss.
   float GradientScale() const;
   StepTotals LocalTotals(bool stop);

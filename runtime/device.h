@@ -56,6 +56,11 @@ class Device {
   // Lets asynchronous work of this device's streams advance; cheap when there
   // is none. A no-op where the hardware advances it.
   virtual void Progress() {}
+
+  // A stretch of this thread's time, and of the work that it enqueues, gets a
+  // name in the device's profiler; see range.h. Free where there is none.
+  virtual void PushRange(const char* /*name*/) {}
+  virtual void PopRange() {}
 };
 
 }  // namespace cogdist

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "runtime/check.h"
 #include "runtime/crc32c.h"
+#include "runtime/range.h"
 #include "runtime/safetensors_writer.h"
 #include "runtime/status_macros.h"
 
@@ -65,6 +66,7 @@ absl::Status ShardSnapshot::Take(const ParamStore& params, Stream& stream) {
         absl::StrCat("no ", bytes(), " bytes of host memory for a copy of the ",
                      "state that this rank is to write"));
   }
+  const Range range(stream.device(), "checkpoint copy");
   float* to = data_.get();
   for (SliceToWrite& slice : slices_) {
     stream.Copy(to, slice.data.data, slice.data.bytes());

@@ -3,6 +3,8 @@
 #ifndef COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_
 #define COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_
 
+#include <cuda.h>
+
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -12,6 +14,10 @@
 namespace cogdist {
 
 struct KernelTable;
+
+// The driver's call for a write to memory in a stream's order, which the
+// runtime does not have.
+using StreamWriteValue = decltype(&cuStreamWriteValue64);
 
 class CudaDevice : public Device {
  public:
@@ -31,18 +37,25 @@ class CudaDevice : public Device {
   void Free(void* memory, int64_t bytes) override;
   MemoryStats memory() const override { return memory_; }
   std::unique_ptr<Stream> CreateStream() override;
+  void PushRange(const char* name) override;
+  void PopRange() override;
 
   int index() const { return index_; }
   const KernelTable& kernels() const { return kernels_; }
   // Shared with events, which may outlive the device.
   const std::shared_ptr<CudaEventPool>& events() const { return events_; }
+  StreamWriteValue stream_write_value() const { return stream_write_value_; }
 
  private:
-  CudaDevice(int index, const KernelTable& kernels)
-      : index_(index), kernels_(kernels) {}
+  CudaDevice(int index, const KernelTable& kernels,
+             StreamWriteValue stream_write_value)
+      : index_(index),
+        kernels_(kernels),
+        stream_write_value_(stream_write_value) {}
 
   const int index_;
   const KernelTable& kernels_;
+  const StreamWriteValue stream_write_value_;
   std::shared_ptr<CudaEventPool> events_ = std::make_shared<CudaEventPool>();
   MemoryStats memory_;
 };

@@ -14,6 +14,7 @@ if(NOT COGDIST_SANITIZE)
     LABELS slow TIMEOUT 900 ENVIRONMENT COGDIST_ALL_SEEDS=1)
 endif()
 cogdist_test(vgpu/runtime/cuda_backend LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+cogdist_test(vgpu/runtime/nccl_watch LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 
 # Where the toolkit is, our declarations are compared with it.
 if(TARGET cogdist_cuda)
