@@ -13,6 +13,7 @@
 #include "parallel/meta_rank_context.h"
 #include "runtime/check.h"
 #include "runtime/meta/meta_device.h"
+#include "runtime/range.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -234,6 +235,7 @@ void ModelRunner::Evaluate(UnitHooks& hooks) {
 }
 
 void ModelRunner::Forward(const ForwardWork& work) {
+  const Range range(stream_.device(), "forward");
   Arena& slot = memory_->slot(work.slot);
   const ArenaScope scope(memory_->scratch());
   CogformerChunk::ForwardArgs args = ArgsOf(work, slot);
@@ -245,6 +247,7 @@ void ModelRunner::Forward(const ForwardWork& work) {
 }
 
 void ModelRunner::Backward(const BackwardWork& work) {
+  const Range range(stream_.device(), "backward");
   Arena& slot = memory_->slot(work.slot);
   model_.chunks()[work.chunk].Backward(
       Context(slot),
@@ -254,6 +257,7 @@ void ModelRunner::Backward(const BackwardWork& work) {
 }
 
 void ModelRunner::Evaluate(const ForwardWork& work) {
+  const Range range(stream_.device(), "evaluation");
   Arena& scratch = memory_->scratch();
   const ArenaScope scope(scratch);
   const LayerContext ctx = Context(scratch);

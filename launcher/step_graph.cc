@@ -9,7 +9,7 @@ namespace cogdist {
 StepGraph::StepGraph(bool wanted, RankContext& context, Pipeline& pipeline,
                      DataParallel& data_parallel)
     : used_(wanted && context.device->type() == DeviceType::kCuda &&
-            !context.fault.rank().has_value()),
+            context.ledger == nullptr && !context.fault.rank().has_value()),
       compute_(*context.streams.compute),
       others_(pipeline.streams()),
       pipeline_(pipeline),

@@ -19,8 +19,10 @@ namespace cogdist {
 // One per rank; what it is given outlives it.
 class StepGraph {
  public:
-  // Only where `wanted`, on a GPU, and without faults to inject, which are the
-  // host's doing.
+  // Only where `wanted`, on a GPU. Not where faults are to be injected, which
+  // the host does, nor where collectives are watched over (a ledger): launches
+  // would repeat what the record noted of them, and a rank that hangs would not
+  // be seen.
   StepGraph(bool wanted, RankContext& context, Pipeline& pipeline,
             DataParallel& data_parallel);
 

@@ -12,6 +12,7 @@
 #include "parallel/replica_check.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
+#include "runtime/range.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -143,7 +144,7 @@ void TrainingStep::EnqueuePasses(int64_t step) {
   FaultHooks hooks(context_, runner_->params(), step, data_parallel_);
   runner_->Train(GradientScale(), hooks);
   context_.fault.Reach(FaultPoint::kCollective, step, context_.rank());
-  data_parallel_.FinishGradients();
+  FinishGradients();
   optimizer_.ReadNorm(*context_.streams.compute);
   runner_->ReadLoss();
 }
@@ -163,6 +164,11 @@ void TrainingStep::ReachUpdate(int64_t step) {
   if (weights.empty()) return;
   context_.fault.Reach(FaultPoint::kParameter, step, context_.rank(),
                        *context_.streams.compute, weights.front().weights);
+}
+
+void TrainingStep::FinishGradients() {
+  const Range range(*context_.device, "gradient sync");
+  data_parallel_.FinishGradients();
 }
 
 float TrainingStep::GradientScale() const {
@@ -188,6 +194,7 @@ void TrainingStep::Update(const StepTotals& totals, Result& result) {
     result.culprit = totals.culprit;
     return;
   }
+  const Range range(*context_.device, "optimizer");
   optimizer_.Update(*context_.streams.compute,
                     {.lr = result.lr, .grad_norm = result.grad_norm});
   data_parallel_.WeightsUpdated();

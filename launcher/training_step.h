@@ -91,6 +91,7 @@ class TrainingStep {
 
   // From the tokens that were loaded to gradients, loss and norm.
   void EnqueuePasses(int64_t step);
+  void FinishGradients();
   // Of every target's cross-entropy in the loss.
   float GradientScale() const;
   // Waits for the passes.

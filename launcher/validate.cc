@@ -11,6 +11,7 @@ absl::Status ValidateConfig(const RunConfig& config,
   Faults faults;
   CheckRanges(config, training, faults);
   CheckModel(config, faults);
+  CheckDeterministic(config, faults);
   if (options.purpose != ValidateOptions::Purpose::kGeneration) {
     CheckLayout(config, options.world_size, faults);
     CheckParallel(config, faults);

@@ -106,6 +106,16 @@ void CheckParallel(const RunConfig& config, Faults& faults) {
   CheckContext(config, faults);
 }
 
+void CheckDeterministic(const RunConfig& config, Faults& faults) {
+  if (config.deterministic() != LAYOUT_INVARIANT || config.device() != CUDA) {
+    return;
+  }
+  faults.Add("deterministic",
+             "LAYOUT_INVARIANT works on CPUs only: on GPUs, NCCL chooses the "
+             "order in which it sums over ranks, and cuBLASLt how it sums "
+             "within a product; use RUN_TO_RUN, or device: CPU");
+}
+
 void CheckLayoutInvariant(const RunConfig& config, int64_t world_size,
                           Faults& faults) {
   if (config.deterministic() != LAYOUT_INVARIANT) return;

@@ -26,6 +26,9 @@ void CheckLayout(const RunConfig& config, int64_t world_size, Faults& faults);
 // The model against the degrees of parallelism.
 void CheckParallel(const RunConfig& config, Faults& faults);
 
+// Whether the device has sums as deterministic as is asked for.
+void CheckDeterministic(const RunConfig& config, Faults& faults);
+
 // Ranks and batch against what LAYOUT_INVARIANT sums can be shared out to.
 void CheckLayoutInvariant(const RunConfig& config, int64_t world_size,
                           Faults& faults);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kernels/elementwise.h"
+#include "runtime/range.h"
 
 namespace cogdist {
 namespace {
@@ -43,6 +44,27 @@ TensorView GatherToken(const LayerContext& ctx, TensorView x,
 int64_t HeldRows(const LayerContext& ctx, const SequenceLayout& layout) {
   return ctx.parallel.HeldRows(layout.rows()).count;
 }
+
+// A pass uses a unit, from the construction to the destruction.
+class UnitUse {
+ public:
+  UnitUse(const LayerContext& ctx, UnitHooks& hooks, ParamStore::UnitId unit,
+          Pass pass)
+      : range_(ctx.stream.device(), ctx.params.unit_name(unit)),
+        hooks_(hooks),
+        unit_(unit),
+        pass_(pass) {
+    hooks_.Begin(unit_, pass_);
+  }
+  ~UnitUse() { hooks_.End(unit_, pass_); }
+  UnitUse(const UnitUse&) = delete;
+
+ private:
+  const Range range_;
+  UnitHooks& hooks_;
+  const ParamStore::UnitId unit_;
+  const Pass pass_;
+};
 
 TensorView Flat(TensorView x) { return x.Reshape({x.num_elements()}); }
 
@@ -114,12 +136,12 @@ void CogformerChunk::Forward(const LayerContext& ctx, const ForwardArgs& args,
   if (embedding_.has_value()) saved.ids = Flat(args.batch.inputs);
   ResidualStream stream = Enter(ctx, args, hooks);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    hooks.Begin(block_units_[i], Pass::kForward);
+    const UnitUse use(ctx, hooks, block_units_[i], Pass::kForward);
     saved.blocks[i] = blocks_[i].Forward(ctx, stream, args.shared, args.layout,
                                          args.recompute);
-    hooks.End(block_units_[i], Pass::kForward);
   }
   if (!head_.has_value()) return Leave(ctx, args, stream);
+  const Range range(ctx.stream.device(), ctx.params.unit_name(*head_unit_));
   BeginHead(hooks, Pass::kBackward);  // loss and gradients in one go
   LmHead::LossArgs loss = LossArgsOf(args, stream);
   loss.dx = saved.d;
@@ -136,13 +158,14 @@ void CogformerChunk::Backward(const LayerContext& ctx, const BackwardArgs& args,
     d = args.d_input;
   }
   for (int i = static_cast<int>(blocks_.size()) - 1; i >= 0; --i) {
-    hooks.Begin(block_units_[i], Pass::kBackward);
+    const UnitUse use(ctx, hooks, block_units_[i], Pass::kBackward);
     blocks_[i].Backward(ctx, d, saved.blocks[i], args.shared, saved.layout);
-    hooks.End(block_units_[i], Pass::kBackward);
   }
   if (embedding_.has_value()) {
     // Where the head shares the table, its use began there.
     const Pass pass = SharesTable() ? Pass::kBackward : Pass::kGradient;
+    const Range range(ctx.stream.device(),
+                      ctx.params.unit_name(embedding_->unit));
     if (!SharesTable()) hooks.Begin(embedding_->unit, pass);
     embedding_->layer.Backward(ctx, d, saved.ids);
     hooks.End(embedding_->unit, pass);
@@ -155,13 +178,13 @@ void CogformerChunk::Evaluate(const LayerContext& ctx, const ForwardArgs& args,
   const ArenaScope scope(ctx.arena);
   ResidualStream stream = Enter(ctx, args, hooks);
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    hooks.Begin(block_units_[i], Pass::kForward);
+    const UnitUse use(ctx, hooks, block_units_[i], Pass::kForward);
     const Block::Saved saved = blocks_[i].Forward(
         ctx, stream, args.shared, args.layout, Recompute::kBlock);
-    hooks.End(block_units_[i], Pass::kForward);
     ctx.arena.Release(saved.begin);  // the output is in `shared`
   }
   if (!head_.has_value()) return Leave(ctx, args, stream);
+  const Range range(ctx.stream.device(), ctx.params.unit_name(*head_unit_));
   BeginHead(hooks, Pass::kForward);
   head_->Loss(ctx, LossArgsOf(args, stream));
   EndHead(hooks, Pass::kForward);
@@ -194,9 +217,8 @@ ResidualStream CogformerChunk::Enter(const LayerContext& ctx,
   if (!embedding_.has_value()) return {.x = args.input};
   const ResidualStream stream = {
       .x = ctx.Activation(HeldRows(ctx, args.layout), hidden_)};
-  hooks.Begin(embedding_->unit, Pass::kForward);
+  const UnitUse use(ctx, hooks, embedding_->unit, Pass::kForward);
   embedding_->layer.Forward(ctx, stream.x, Flat(args.batch.inputs));
-  hooks.End(embedding_->unit, Pass::kForward);
   return stream;
 }
 

@@ -111,7 +111,8 @@ bool CollectiveWatch::TellOfTimeout() {
   return true;
 }
 
-int CollectiveWatch::Overdue() const {
+int CollectiveWatch::Overdue() {
+  ledger_.Refresh();
   const Ledger::RowState row = ledger_.Read(ledger_.rank());
   const double now = MonotonicSeconds();
   int oldest = -1;

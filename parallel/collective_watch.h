@@ -2,7 +2,8 @@
 // or a rank whose process is gone. A launcher gives the survivors of a dead
 // rank about a second, and the rank's own thread may be deep inside a kernel;
 // so a thread watches, asleep but for a look at the ledger a few times a
-// second. It calls no MPI.
+// second. It calls no MPI and no CUDA: both may block, or be held by the rank's
+// thread, just when something hangs.
 
 #ifndef COGDIST_PARALLEL_COLLECTIVE_WATCH_H_
 #define COGDIST_PARALLEL_COLLECTIVE_WATCH_H_
@@ -49,7 +50,7 @@ class CollectiveWatch {
   bool TellOfGone();
   bool TellOfTimeout();
   // The lane of this rank's operation that has taken too long; -1: none.
-  int Overdue() const;
+  int Overdue();
   void Tell(const FailureReport& report);
 
   Ledger& ledger_;

@@ -89,6 +89,23 @@ void Communicator::SendRecv(Stream& stream, const TensorView& send, int to,
   DoSendRecv(stream, {send, to}, {recv, from});
 }
 
+Ledger::Entry Communicator::EntryOf(Operation operation, const TensorView& x) {
+  return {
+      .operation = operation, .elements = x.num_elements(), .bytes = x.bytes()};
+}
+
+Ledger::Entry Communicator::EntryOf(const LedgerGroup& group,
+                                    const Transfer& send,
+                                    const Transfer& recv) {
+  Ledger::Entry entry = {
+      .operation = Operation::kSendReceive,
+      .elements = send.x.num_elements() + recv.x.num_elements(),
+      .bytes = send.x.bytes() + recv.x.bytes()};
+  if (send.x.bytes() > 0) entry.to = group.WorldRank(send.peer);
+  if (recv.x.bytes() > 0) entry.from = group.WorldRank(recv.peer);
+  return entry;
+}
+
 void Communicator::CheckSum(const TensorView& x, SumOrder order) const {
   COG_CHECK(x.dtype == DType::kFloat32 || x.dtype == DType::kBFloat16,
             "cannot sum ", x.ToString());

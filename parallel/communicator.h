@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "parallel/ledger.h"
 #include "parallel/reduction.h"
 #include "runtime/stream.h"
 #include "runtime/tensor.h"
@@ -81,6 +82,11 @@ class Communicator {
   // Since the start, sub-groups apart.
   virtual Traffic traffic() const = 0;
 
+  // Where the operations on tensors are noted; by default nowhere. A
+  // communicator that carries them out in the place of this one takes the lanes
+  // over.
+  virtual GroupLanes lanes() const { return {}; }
+
   // The control operations below block the host, for small things outside the
   // step's hot path; this rank's streams go on meanwhile.
 
@@ -104,6 +110,9 @@ class Communicator {
     TensorView x;
     int peer = 0;
   };
+  static Ledger::Entry EntryOf(Operation operation, const TensorView& x);
+  static Ledger::Entry EntryOf(const LedgerGroup& group, const Transfer& send,
+                               const Transfer& recv);
 
  private:
   virtual absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(

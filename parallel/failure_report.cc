@@ -125,6 +125,14 @@ Line Missing(const RankView& rank, const Ledger::LaneState& mine) {
   return line;
 }
 
+void SleepAndRefresh(Ledger& ledger, absl::Duration pause) {
+  const absl::Time end = absl::Now() + pause;
+  while (absl::Now() < end) {
+    absl::SleepFor(std::min(pause, absl::Milliseconds(100)));
+    ledger.Refresh();
+  }
+}
+
 std::string Numbers(const std::vector<int>& ranks) {
   return absl::StrCat(ranks.size() == 1 ? "rank " : "ranks ",
                       absl::StrJoin(ranks, ", "));
@@ -197,7 +205,7 @@ std::string Elsewhere(const std::vector<RankView>& ranks,
 
 }  // namespace
 
-std::vector<RankView> LookAtRanks(const Ledger& ledger, absl::Duration pause) {
+std::vector<RankView> LookAtRanks(Ledger& ledger, absl::Duration pause) {
   std::vector<RankView> views;
   for (size_t rank = 0; rank < ledger.ranks().size(); ++rank) {
     const RankIdentity& identity = ledger.ranks()[rank];
@@ -206,7 +214,7 @@ std::vector<RankView> LookAtRanks(const Ledger& ledger, absl::Duration pause) {
                      .row = ledger.Read(rank)});
     if (identity.here) views.back().state = StateOf(identity.process);
   }
-  absl::SleepFor(pause);
+  SleepAndRefresh(ledger, pause);
   for (RankView& view : views) {
     const Ledger::RowState later = ledger.Read(view.rank);
     view.responds = Activity(later) != Activity(view.row);

@@ -23,8 +23,9 @@ struct RankView {
   bool responds = false;
 };
 
-// All ranks of the world. Looks twice, `pause` apart, to see who responds.
-std::vector<RankView> LookAtRanks(const Ledger& ledger, absl::Duration pause);
+// All ranks of the world. Looks twice, `pause` apart, to see who responds;
+// meanwhile goes on refreshing the own row, which others look at.
+std::vector<RankView> LookAtRanks(Ledger& ledger, absl::Duration pause);
 
 struct FailureReport {
   std::string headline;  // one line that stands for itself

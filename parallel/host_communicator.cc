@@ -42,17 +42,17 @@ HostCommunicator::HostCommunicator(std::unique_ptr<Transport> transport,
     : transport_(std::move(transport)),
       device_(device),
       options_(options),
-      group_(std::move(group)),
+      lanes_({.group = std::move(group)}),
       sends_(transport_->size()),
       receives_(transport_->size()) {
   COG_CHECK_GT(options_.chunk_bytes, 0);
   COG_CHECK_GT(options_.turn_bytes, 0);
-  if (group_.ledger == nullptr) return;
-  Ledger& ledger = *group_.ledger;
-  collective_lane_ = ledger.AddLane(group_.name, group_.members);
-  send_lane_ = ledger.AddLane(group_.name + " sends", group_.members);
-  receive_lane_ = ledger.AddLane(group_.name + " receives", group_.members);
-  control_lane_ = ledger.AddLane(group_.name + " control", group_.members);
+  const auto& [ledger, name, members] = lanes_.group;
+  if (ledger == nullptr) return;
+  lanes_.collectives = ledger->AddLane(name, members);
+  lanes_.sends = ledger->AddLane(name + " sends", members);
+  lanes_.receives = ledger->AddLane(name + " receives", members);
+  control_lane_ = ledger->AddLane(name + " control", members);
 }
 
 void HostCommunicator::DoAllReduce(Stream& stream, const TensorView& x,
@@ -98,17 +98,11 @@ void HostCommunicator::DoSendRecv(Stream& stream, const Transfer& send,
                                    {recv.x.bytes(), recv.peer}),
                                .send_from = send.x.data,
                                .receive_into = recv.x.data};
-  args.lane = recv.x.bytes() > 0 ? receive_lane_ : send_lane_;
-  args.entry = {.operation = Operation::kSendReceive,
-                .elements = send.x.num_elements() + recv.x.num_elements(),
-                .bytes = send.x.bytes() + recv.x.bytes()};
-  if (send.x.bytes() > 0) {
-    args.send_tag = MessageTag(sends_[send.peer]++);
-    args.entry.to = WorldRank(send.peer);
-  }
+  args.lane = recv.x.bytes() > 0 ? lanes_.receives : lanes_.sends;
+  args.entry = EntryOf(lanes_.group, send, recv);
+  if (send.x.bytes() > 0) args.send_tag = MessageTag(sends_[send.peer]++);
   if (recv.x.bytes() > 0) {
     args.receive_tag = MessageTag(receives_[recv.peer]++);
-    args.entry.from = WorldRank(recv.peer);
   }
   Enqueue(stream, args);
 }
@@ -117,9 +111,12 @@ absl::StatusOr<std::unique_ptr<Communicator>> HostCommunicator::DoSplit(
     absl::Span<const int> members, absl::string_view name) {
   COG_CHECK(std::find(members.begin(), members.end(), rank()) != members.end());
   if (members.size() == 1) return std::make_unique<SingleCommunicator>();
-  LedgerGroup group = {.ledger = group_.ledger,
-                       .name = name.empty() ? group_.name : std::string(name)};
-  for (const int member : members) group.members.push_back(WorldRank(member));
+  const LedgerGroup& mine = lanes_.group;
+  LedgerGroup group = {.ledger = mine.ledger,
+                       .name = name.empty() ? mine.name : std::string(name)};
+  for (const int member : members) {
+    group.members.push_back(mine.WorldRank(member));
+  }
   // A transport may block while it makes a group: nobody could tell then who
   // has come. So the members meet before.
   Ledger::Lane lane;
@@ -136,10 +133,6 @@ absl::StatusOr<std::unique_ptr<Communicator>> HostCommunicator::DoSplit(
                        transport_->Split(members));
   return std::make_unique<HostCommunicator>(std::move(transport), device_,
                                             options_, std::move(group));
-}
-
-int HostCommunicator::WorldRank(int peer) const {
-  return group_.ledger == nullptr ? peer : group_.members[peer];
 }
 
 std::vector<std::string> HostCommunicator::AllGatherStrings(
@@ -176,10 +169,8 @@ void HostCommunicator::EnqueueCollective(Stream& stream, Operation operation,
                    .receive_into = x.data,
                    .dtype = x.dtype,
                    .chunk_bytes = GroupFor(SizeOf(x.dtype)).chunk,
-                   .lane = collective_lane_,
-                   .entry = {.operation = operation,
-                             .elements = x.num_elements(),
-                             .bytes = x.bytes()}});
+                   .lane = lanes_.collectives,
+                   .entry = EntryOf(operation, x)});
 }
 
 void HostCommunicator::Enqueue(Stream& stream, CollectiveTask::Args args) {

@@ -42,6 +42,7 @@ class HostCommunicator : public Communicator {
   int rank() const override { return transport_->rank(); }
   int size() const override { return transport_->size(); }
   Traffic traffic() const override { return traffic_; }
+  GroupLanes lanes() const override { return lanes_; }
   std::vector<std::string> AllGatherStrings(absl::string_view mine) override;
 
  private:
@@ -59,8 +60,6 @@ class HostCommunicator : public Communicator {
   void DoSendRecv(Stream& stream, const Transfer& send,
                   const Transfer& recv) override;
 
-  // A rank of this group as the ledger counts it.
-  int WorldRank(int peer) const;
   // Messages hold whole elements.
   CollectiveSchedule::Group GroupFor(int64_t element_bytes) const;
   // A collective of all ranks, in place.
@@ -73,10 +72,7 @@ class HostCommunicator : public Communicator {
   std::unique_ptr<Transport> transport_;
   Device& device_;
   MessageOptions options_;
-  LedgerGroup group_;
-  Ledger::Lane collective_lane_;
-  Ledger::Lane send_lane_;     // of what is only sent
-  Ledger::Lane receive_lane_;  // of other messages
+  GroupLanes lanes_;
   Ledger::Lane control_lane_;
   int64_t collectives_ = 0;        // started so far
   std::vector<int64_t> sends_;     // started so far, by peer

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "parallel/stream_lane.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
 #include "runtime/unique_fd.h"
@@ -170,6 +171,8 @@ absl::Status Ledger::Share(absl::string_view path) {
   row.pid = ranks_[rank_].process.pid;
   row.start_ticks = ranks_[rank_].process.start_ticks;
   Store(ranks_[rank_].host, row.host);
+  // Lanes of streams are written by the watching thread.
+  const std::lock_guard<std::mutex> lock(mutex_);
   row.phase = old.phase.load();
   row.step = old.step.load();
   for (int i = 0; i < kMaxLanes; ++i) CopyLane(old.lanes[i], row.lanes[i]);
@@ -205,6 +208,11 @@ Ledger::Lane Ledger::AddLane(absl::string_view name, std::vector<int> members) {
 
 void Ledger::SetStep(int64_t step) {
   own_.load(kRelaxed)->step.store(step, kRelaxed);
+}
+
+void Ledger::Refresh() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (StreamLane* const lane : stream_lanes_) lane->Refresh();
 }
 
 void Ledger::SetPhase(Phase phase) {
@@ -261,10 +269,14 @@ Ledger::Row* Ledger::RowOf(int rank) const {
 
 void Ledger::Lane::Begin(const Entry& entry) {
   if (ledger_ == nullptr) return;
-  Row& row = *ledger_->own_.load(kRelaxed);
-  LaneRecord& lane = row.lanes[index_];
   const int64_t step = CurrentRankTag().step;
-  row.step.store(step, kRelaxed);
+  ledger_->SetStep(step);
+  Begin(entry, step);
+}
+
+void Ledger::Lane::Begin(const Entry& entry, int64_t step) {
+  if (ledger_ == nullptr) return;
+  LaneRecord& lane = ledger_->own_.load(kRelaxed)->lanes[index_];
   lane.step.store(step, kRelaxed);
   lane.operation.store(entry.operation, kRelaxed);
   lane.to.store(entry.to, kRelaxed);

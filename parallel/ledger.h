@@ -27,6 +27,8 @@
 
 namespace cogdist {
 
+class StreamLane;
+
 enum class Operation : int32_t {
   kNone,
   kAllReduce,
@@ -65,14 +67,17 @@ class Ledger {
     bool collective() const { return to < 0 && from < 0; }
   };
 
-  // A handle on one lane of this rank's row; used by the rank's thread only. A
+  // A handle on one lane of this rank's row; used by one thread at a time, the
+  // rank's unless a stream carries the operations out (stream_lane.h). A
   // default one records nothing.
   class Lane {
    public:
     Lane() = default;
-    // An operation starts. In a lane with several under way, the time counts
-    // from the last start or end that changed whether any is.
+    // An operation starts, of the thread's step or another one. In a lane with
+    // several under way, the time counts from the last start or end that
+    // changed whether any is.
     void Begin(const Entry& entry);
+    void Begin(const Entry& entry, int64_t step);
     // It is still being worked on: this rank's thread lives.
     void Poll();
     void End();
@@ -127,6 +132,9 @@ class Ledger {
 
   // The rest may be called from any thread.
 
+  // Brings the lanes up to date that streams carry out. Whoever reads rows to
+  // judge them calls it often.
+  void Refresh();
   void SetPhase(Phase phase);
   // True for the first rank of this node that calls it.
   bool Claim();
@@ -136,6 +144,7 @@ class Ledger {
   std::vector<int> Members(int index) const;
 
  private:
+  friend class StreamLane;
   struct File;
   struct Row;
 
@@ -150,6 +159,7 @@ class Ledger {
   const uint64_t job_;  // the same on all ranks of a node, and on no others
   mutable std::mutex mutex_;
   std::vector<std::vector<int>> members_;  // by lane; guarded by mutex_
+  std::vector<StreamLane*> stream_lanes_;  // likewise
 };
 
 // What a communicator tells of its group; without a ledger nothing.
@@ -157,6 +167,19 @@ struct LedgerGroup {
   Ledger* ledger = nullptr;  // not owned
   std::string name;          // e.g. "tensor"
   std::vector<int> members;  // ranks of the world, by rank in the group
+
+  // A rank of the group as the ledger counts it.
+  int WorldRank(int peer) const {
+    return ledger == nullptr ? peer : members[peer];
+  }
+};
+
+// Where the operations of a group are noted, and which lane is for which.
+struct GroupLanes {
+  LedgerGroup group;
+  Ledger::Lane collectives;
+  Ledger::Lane sends;     // of what is only sent
+  Ledger::Lane receives;  // of other messages
 };
 
 }  // namespace cogdist

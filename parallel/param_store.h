@@ -127,7 +127,7 @@ class ParamStore {
 
   int num_units() const { return units_.size(); }
   Range unit_range(UnitId unit) const { return units_[unit].range; }
-  absl::string_view unit_name(UnitId unit) const { return units_[unit].name; }
+  const std::string& unit_name(UnitId unit) const { return units_[unit].name; }
   // Every unit, padding between parameters included.
   Range all() const { return {0, total_}; }
 

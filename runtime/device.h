@@ -70,6 +70,11 @@ class Device {
   // size.
   virtual absl::StatusOr<void*> AllocateHost(int64_t bytes);
   virtual void FreeHost(void* memory);
+
+  // A stretch of this thread's time, and of the work that it enqueues, gets a
+  // name in the device's profiler; see range.h. Free where there is none.
+  virtual void PushRange(const char* /*name*/) {}
+  virtual void PopRange() {}
 };
 
 }  // namespace cogdist

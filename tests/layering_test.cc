@@ -49,6 +49,7 @@ const std::vector<VendorRule>& VendorRules() {
   static const auto& rules = *new std::vector<VendorRule>{
       {"mpi.h", {"parallel/mpi_", "parallel/bootstrap"}, ".cc"},
       {"nccl", {"parallel/cuda/"}, ""},
+      {"nvtx", {"runtime/cuda/"}, ""},
       {"cuda", {"runtime/cuda/", "kernels/cuda/", "parallel/cuda/"}, ""},
       {"cublas", {"kernels/cuda/"}, ""},
       {"dnnl", {"kernels/cpu/"}, ""},

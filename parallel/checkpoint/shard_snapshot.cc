@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "runtime/check.h"
 #include "runtime/crc32c.h"
+#include "runtime/range.h"
 #include "runtime/safetensors_writer.h"
 #include "runtime/status_macros.h"
 
@@ -66,6 +67,7 @@ absl::Status ShardSnapshot::Take(const ParamStore& params, Stream& stream) {
     }
     data_ = *std::move(data);
   }
+  const Range range(stream.device(), "checkpoint copy");
   float* to = data_.As<float>().data();
   for (SliceToWrite& slice : slices_) {
     stream.Copy(to, slice.data.data, slice.data.bytes());

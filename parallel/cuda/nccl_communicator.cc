@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "kernels/cuda/ordered_bits_launch.h"
 #include "parallel/partition.h"
 #include "runtime/check.h"
 #include "runtime/status_macros.h"
@@ -72,9 +73,13 @@ absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::Create(
   COG_CHECK(device.type() == DeviceType::kCuda);
   if (host->size() == 1) return host;
   COG_ASSIGN_OR_RETURN(const ncclUniqueId id, AgreeOnId(*host));
+  COG_ASSIGN_OR_RETURN(std::unique_ptr<NcclLanes> lanes,
+                       NcclLanes::Create(host->lanes(), device));
   ncclComm_t comm = nullptr;
-  const ncclResult_t result =
-      ncclCommInitRank(&comm, host->size(), id, host->rank());
+  ncclResult_t result = ncclSuccess;
+  lanes->OnThread([&] {
+    result = ncclCommInitRank(&comm, host->size(), id, host->rank());
+  });
   if (result != ncclSuccess) {
     return absl::UnavailableError(
         absl::StrCat(Explain(result, "ncclCommInitRank", nullptr), " for rank ",
@@ -83,12 +88,15 @@ absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::Create(
                      "makes it say more"));
   }
   return std::unique_ptr<Communicator>(
-      new NcclCommunicator(std::move(host), device, comm));
+      new NcclCommunicator(std::move(host), device, std::move(lanes), comm));
 }
 
 NcclCommunicator::~NcclCommunicator() {
-  const ncclResult_t result = ncclCommDestroy(comm_);
-  COG_CHECK(result == ncclSuccess, Explain(result, "ncclCommDestroy", nullptr));
+  lanes_->OnThread([&] {
+    const ncclResult_t result = ncclCommDestroy(comm_);
+    COG_CHECK(result == ncclSuccess,
+              Explain(result, "ncclCommDestroy", nullptr));
+  });
 }
 
 absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::DoSplit(
@@ -123,15 +131,45 @@ int64_t NcclCommunicator::RingBytes(const TensorView& x,
   return others * SizeOf(x.dtype);
 }
 
+void NcclCommunicator::Enqueue(
+    Stream& stream, const Ledger::Entry& entry,
+    absl::FunctionRef<void(cudaStream_t)> operation) {
+  CudaStream& on = AsCudaStream(stream);
+  lanes_->OnStream(on, entry, [&] { operation(on.handle()); });
+}
+
+void NcclCommunicator::ForEachPart(const TensorView& x,
+                                   absl::Span<const int64_t> borders,
+                                   const char* name,
+                                   absl::FunctionRef<PartCall> call) {
+  Check(ncclGroupStart(), "ncclGroupStart");
+  for (int owner = 0; owner < size(); ++owner) {
+    const ElementRange part = PartOf(borders, owner);
+    if (part.count > 0) Check(call(At(x, part.begin), part.count, owner), name);
+  }
+  Check(ncclGroupEnd(), "ncclGroupEnd");
+}
+
 void NcclCommunicator::DoAllReduce(Stream& stream, const TensorView& x,
                                    Reduction op, SumOrder order) {
   if (x.num_elements() == 0) return;
   CheckOrder(order);
   data_bytes_ += 2 * RingBytes(x, EvenBorders(x.num_elements(), size()));
-  Check(ncclAllReduce(x.data, x.data, x.num_elements(), TypeOf(x.dtype),
-                      op == Reduction::kSum ? ncclSum : ncclMax, comm_,
-                      AsCudaStream(stream).handle()),
+  Enqueue(stream, EntryOf(Operation::kAllReduce, x), [&](cudaStream_t on) {
+    if (op == Reduction::kMax) return AllReduceMaxOn(on, x);
+    Check(ncclAllReduce(x.data, x.data, x.num_elements(), TypeOf(x.dtype),
+                        ncclSum, comm_, on),
+          "ncclAllReduce");
+  });
+}
+
+void NcclCommunicator::AllReduceMaxOn(cudaStream_t on, const TensorView& x) {
+  const cuda::OrderedBitsLaunch launch = {.x = x.data, .n = x.num_elements()};
+  cuda::LaunchToOrderedBits(on, launch);
+  Check(ncclAllReduce(x.data, x.data, x.num_elements(), ncclInt32, ncclMax,
+                      comm_, on),
         "ncclAllReduce");
+  cuda::LaunchFromOrderedBits(on, launch);
 }
 
 void NcclCommunicator::DoReduceScatter(Stream& stream, const TensorView& x,
@@ -140,49 +178,40 @@ void NcclCommunicator::DoReduceScatter(Stream& stream, const TensorView& x,
   if (borders.front() == borders.back()) return;
   CheckOrder(order);
   data_bytes_ += RingBytes(x, borders);
-  const cudaStream_t on = AsCudaStream(stream).handle();
   const ncclDataType_t type = TypeOf(x.dtype);
-  if (AreEqualParts(borders)) {
-    Check(ncclReduceScatter(At(x, borders.front()), At(x, borders[rank()]),
+  Enqueue(stream, EntryOf(Operation::kReduceScatter, x), [&](cudaStream_t on) {
+    if (AreEqualParts(borders)) {
+      return Check(
+          ncclReduceScatter(At(x, borders.front()), At(x, borders[rank()]),
                             borders[1] - borders[0], type, ncclSum, comm_, on),
           "ncclReduceScatter");
-    return;
-  }
-  Check(ncclGroupStart(), "ncclGroupStart");
-  for (int owner = 0; owner < size(); ++owner) {
-    const ElementRange part = PartOf(borders, owner);
-    if (part.count == 0) continue;
-    char* const data = At(x, part.begin);
-    Check(ncclReduce(data, data, part.count, type, ncclSum, owner, comm_, on),
-          "ncclReduce");
-  }
-  Check(ncclGroupEnd(), "ncclGroupEnd");
+    }
+    ForEachPart(
+        x, borders, "ncclReduce", [&](char* data, int64_t count, int owner) {
+          return ncclReduce(data, data, count, type, ncclSum, owner, comm_, on);
+        });
+  });
 }
 
 void NcclCommunicator::DoAllGather(Stream& stream, const TensorView& x,
                                    absl::Span<const int64_t> borders) {
   if (borders.front() == borders.back()) return;
   data_bytes_ += RingBytes(x, borders);
-  const cudaStream_t on = AsCudaStream(stream).handle();
-  const int64_t size_of = SizeOf(x.dtype);
   // As bytes: types that NCCL does not know are gathered like any other.
-  if (AreEqualParts(borders)) {
-    Check(ncclAllGather(At(x, borders[rank()]), At(x, borders.front()),
-                        (borders[1] - borders[0]) * size_of, ncclUint8, comm_,
-                        on),
-          "ncclAllGather");
-    return;
-  }
-  Check(ncclGroupStart(), "ncclGroupStart");
-  for (int owner = 0; owner < size(); ++owner) {
-    const ElementRange part = PartOf(borders, owner);
-    if (part.count == 0) continue;
-    char* const data = At(x, part.begin);
-    Check(ncclBroadcast(data, data, part.count * size_of, ncclUint8, owner,
-                        comm_, on),
-          "ncclBroadcast");
-  }
-  Check(ncclGroupEnd(), "ncclGroupEnd");
+  const int64_t size_of = SizeOf(x.dtype);
+  Enqueue(stream, EntryOf(Operation::kAllGather, x), [&](cudaStream_t on) {
+    if (AreEqualParts(borders)) {
+      return Check(ncclAllGather(At(x, borders[rank()]), At(x, borders.front()),
+                                 (borders[1] - borders[0]) * size_of, ncclUint8,
+                                 comm_, on),
+                   "ncclAllGather");
+    }
+    ForEachPart(x, borders, "ncclBroadcast",
+                [&](char* data, int64_t count, int owner) {
+                  return ncclBroadcast(data, data, count * size_of, ncclUint8,
+                                       owner, comm_, on);
+                });
+  });
 }
 
 void NcclCommunicator::DoBroadcast(Stream& stream, const TensorView& x,
@@ -190,27 +219,30 @@ void NcclCommunicator::DoBroadcast(Stream& stream, const TensorView& x,
   if (x.num_elements() == 0) return;
   // Along the ring from the root, whose predecessor passes nothing on.
   if ((rank() + 1) % size() != root) data_bytes_ += x.bytes();
-  Check(ncclBroadcast(x.data, x.data, x.bytes(), ncclUint8, root, comm_,
-                      AsCudaStream(stream).handle()),
-        "ncclBroadcast");
+  Enqueue(stream, EntryOf(Operation::kBroadcast, x), [&](cudaStream_t on) {
+    Check(ncclBroadcast(x.data, x.data, x.bytes(), ncclUint8, root, comm_, on),
+          "ncclBroadcast");
+  });
 }
 
 void NcclCommunicator::DoSendRecv(Stream& stream, const Transfer& send,
                                   const Transfer& recv) {
-  const cudaStream_t on = AsCudaStream(stream).handle();
-  Check(ncclGroupStart(), "ncclGroupStart");
-  if (send.x.bytes() > 0) {
-    data_bytes_ += send.x.bytes();
-    Check(
-        ncclSend(send.x.data, send.x.bytes(), ncclUint8, send.peer, comm_, on),
-        "ncclSend");
-  }
-  if (recv.x.bytes() > 0) {
-    Check(
-        ncclRecv(recv.x.data, recv.x.bytes(), ncclUint8, recv.peer, comm_, on),
-        "ncclRecv");
-  }
-  Check(ncclGroupEnd(), "ncclGroupEnd");
+  if (send.x.bytes() + recv.x.bytes() == 0) return;
+  data_bytes_ += send.x.bytes();
+  Enqueue(stream, EntryOf(lanes_->group(), send, recv), [&](cudaStream_t on) {
+    Check(ncclGroupStart(), "ncclGroupStart");
+    if (send.x.bytes() > 0) {
+      Check(ncclSend(send.x.data, send.x.bytes(), ncclUint8, send.peer, comm_,
+                     on),
+            "ncclSend");
+    }
+    if (recv.x.bytes() > 0) {
+      Check(ncclRecv(recv.x.data, recv.x.bytes(), ncclUint8, recv.peer, comm_,
+                     on),
+            "ncclRecv");
+    }
+    Check(ncclGroupEnd(), "ncclGroupEnd");
+  });
 }
 
 }  // namespace cogdist

@@ -8,16 +8,22 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "parallel/communicator.h"
+#include "parallel/cuda/nccl_lanes.h"
 #include "runtime/cuda/cuda_stream.h"
 
 namespace cogdist {
 
 // Sums are taken in NCCL's order, which depends on the machine's wiring but not
 // on the run. Pairwise sums are there for two ranks only, where any order is
-// pairwise. A maximum may leave a NaN out.
+// pairwise. A maximum is one of integers (kernels/cuda/ordered_bits_launch.h):
+// NCCL's of floats leaves NaN out.
+//
+// The operations are in the ledger of `host`'s group: see nccl_lanes.h.
 class NcclCommunicator : public Communicator {
  public:
   // Collective over the ranks of `host`, each with a GPU of its own; a group of
@@ -35,9 +41,15 @@ class NcclCommunicator : public Communicator {
   }
 
  private:
+  // A call for the part of `owner`.
+  using PartCall = ncclResult_t(char* data, int64_t count, int owner);
+
   NcclCommunicator(std::unique_ptr<Communicator> host, Device& device,
-                   ncclComm_t comm)
-      : host_(std::move(host)), device_(device), comm_(comm) {}
+                   std::unique_ptr<NcclLanes> lanes, ncclComm_t comm)
+      : host_(std::move(host)),
+        device_(device),
+        lanes_(std::move(lanes)),
+        comm_(comm) {}
 
   absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
       absl::Span<const int> members, absl::string_view name) override;
@@ -56,6 +68,13 @@ class NcclCommunicator : public Communicator {
   // nothing has failed in the background.
   void Check(ncclResult_t result, const char* call);
   void CheckOrder(SumOrder order) const;
+  // Puts `operation` on the stream, and notes it as `entry`.
+  void Enqueue(Stream& stream, const Ledger::Entry& entry,
+               absl::FunctionRef<void(cudaStream_t)> operation);
+  // Calls of NCCL's function `name` for the parts that have elements, as one.
+  void ForEachPart(const TensorView& x, absl::Span<const int64_t> borders,
+                   const char* name, absl::FunctionRef<PartCall> call);
+  void AllReduceMaxOn(cudaStream_t on, const TensorView& x);
   // Bytes that this rank sends when all get all parts from their owners, or
   // every owner the others' contributions to its part.
   int64_t RingBytes(const TensorView& x,
@@ -63,7 +82,8 @@ class NcclCommunicator : public Communicator {
 
   std::unique_ptr<Communicator> host_;
   Device& device_;
-  ncclComm_t comm_;
+  const std::unique_ptr<NcclLanes> lanes_;
+  const ncclComm_t comm_;
   int64_t data_bytes_ = 0;
 };
 

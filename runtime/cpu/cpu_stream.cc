@@ -39,7 +39,6 @@ CpuStream::CpuStream(CpuDevice& device) : device_(device) {
 CpuStream::~CpuStream() {
   Synchronize();
   std::erase(device_.streams_, this);
-  device_.Free(workspace_, workspace_bytes_);
 }
 
 void CpuStream::Copy(void* to, const void* from, int64_t bytes) {
@@ -65,18 +64,6 @@ void CpuStream::Wait(const Event& event) {
 }
 
 void CpuStream::Synchronize() { FinishTasks(enqueued_); }
-
-void* CpuStream::Workspace(int64_t bytes) {
-  if (bytes > workspace_bytes_) {
-    Synchronize();
-    device_.Free(workspace_, workspace_bytes_);
-    absl::StatusOr<void*> memory = device_.Allocate(bytes);
-    COG_CHECK_OK(memory.status());
-    workspace_ = *memory;
-    workspace_bytes_ = bytes;
-  }
-  return workspace_;
-}
 
 void CpuStream::Run(absl::FunctionRef<void()> kernel) {
   if (!pending_.empty()) Synchronize();

@@ -13,6 +13,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "runtime/cpu/cpu_device.h"
+#include "runtime/scratch_memory.h"
 #include "runtime/stream.h"
 
 namespace cogdist {
@@ -37,8 +38,10 @@ class CpuStream : public Stream {
   Event Record() override;
   void Wait(const Event& event) override;
   void Synchronize() override;
-  void* Workspace(int64_t bytes) override;
-  int64_t workspace_bytes() const override { return workspace_bytes_; }
+  void* Workspace(int64_t bytes) override {
+    return workspace_.Reserve(*this, bytes);
+  }
+  int64_t workspace_bytes() const override { return workspace_.bytes(); }
 
   // Runs `kernel` now if nothing is pending on this stream, else after it.
   void Run(absl::FunctionRef<void()> kernel);
@@ -61,8 +64,7 @@ class CpuStream : public Stream {
   std::shared_ptr<uint64_t> finished_ = std::make_shared<uint64_t>(0);
   uint64_t enqueued_ = 0;
   bool polling_ = false;
-  void* workspace_ = nullptr;
-  int64_t workspace_bytes_ = 0;
+  ScratchMemory workspace_;
   double waited_seconds_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "runtime/cuda/cuda_device.h"
 
 #include <cuda_runtime_api.h>
+#include <nvtx3/nvToolsExt.h>
 
 #include <algorithm>
 
@@ -11,6 +12,26 @@
 #include "runtime/status_macros.h"
 
 namespace cogdist {
+namespace {
+
+// Asked for instead of linked, so that the module opens without a driver, too,
+// and can say that there is none.
+absl::StatusOr<StreamWriteValue> FindStreamWriteValue() {
+  constexpr unsigned int kSinceCuda12 = 12000;
+  void* function = nullptr;
+  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+  COG_RETURN_IF_ERROR(CudaStatus(
+      cudaGetDriverEntryPointByVersion("cuStreamWriteValue64", &function,
+                                       kSinceCuda12, cudaEnableDefault, &found),
+      "cudaGetDriverEntryPointByVersion"));
+  if (found != cudaDriverEntryPointSuccess) {
+    return absl::UnavailableError(
+        "the GPU's driver has no cuStreamWriteValue64; update it");
+  }
+  return reinterpret_cast<StreamWriteValue>(function);
+}
+
+}  // namespace
 
 absl::StatusOr<int> CudaDevice::Count() {
   int count = 0;
@@ -44,8 +65,10 @@ absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(
       CudaStatus(cudaDeviceGetAttribute(&multiprocessors,
                                         cudaDevAttrMultiProcessorCount, index),
                  "cudaDeviceGetAttribute"));
+  COG_ASSIGN_OR_RETURN(const StreamWriteValue stream_write_value,
+                       FindStreamWriteValue());
   return std::unique_ptr<CudaDevice>(
-      new CudaDevice(index, multiprocessors, kernels));
+      new CudaDevice(index, multiprocessors, kernels, stream_write_value));
 }
 
 CudaDevice::~CudaDevice() {
@@ -106,6 +129,10 @@ absl::StatusOr<void*> CudaDevice::AllocateHost(int64_t bytes) {
 void CudaDevice::FreeHost(void* memory) {
   if (memory != nullptr) COG_CHECK_CUDA(cudaFreeHost(memory));
 }
+
+void CudaDevice::PushRange(const char* name) { nvtxRangePushA(name); }
+
+void CudaDevice::PopRange() { nvtxRangePop(); }
 
 std::unique_ptr<Stream> CudaDevice::CreateStream() {
   return std::make_unique<CudaStream>(*this);

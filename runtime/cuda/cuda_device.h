@@ -3,6 +3,8 @@
 #ifndef COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_
 #define COGDIST_RUNTIME_CUDA_CUDA_DEVICE_H_
 
+#include <cuda.h>
+
 #include <memory>
 #include <string>
 
@@ -13,6 +15,10 @@
 namespace cogdist {
 
 struct KernelTable;
+
+// The driver's call for a write to memory in a stream's order, which the
+// runtime does not have.
+using StreamWriteValue = decltype(&cuStreamWriteValue64);
 
 class CudaDevice : public Device {
  public:
@@ -39,20 +45,28 @@ class CudaDevice : public Device {
   absl::StatusOr<void*> AllocateHost(int64_t bytes) override;
   void FreeHost(void* memory) override;
   std::unique_ptr<Stream> CreateStream() override;
+  void PushRange(const char* name) override;
+  void PopRange() override;
 
   int index() const { return index_; }
   int multiprocessors() const { return multiprocessors_; }
   const KernelTable& kernels() const { return kernels_; }
   // Shared with events, which may outlive the device.
   const std::shared_ptr<CudaEventPool>& events() const { return events_; }
+  StreamWriteValue stream_write_value() const { return stream_write_value_; }
 
  private:
-  CudaDevice(int index, int multiprocessors, const KernelTable& kernels)
-      : index_(index), multiprocessors_(multiprocessors), kernels_(kernels) {}
+  CudaDevice(int index, int multiprocessors, const KernelTable& kernels,
+             StreamWriteValue stream_write_value)
+      : index_(index),
+        multiprocessors_(multiprocessors),
+        kernels_(kernels),
+        stream_write_value_(stream_write_value) {}
 
   const int index_;
   const int multiprocessors_;
   const KernelTable& kernels_;
+  const StreamWriteValue stream_write_value_;
   std::shared_ptr<CudaEventPool> events_ = std::make_shared<CudaEventPool>();
   MemoryStats memory_;
 };

@@ -37,7 +37,6 @@ CudaStream::CudaStream(CudaDevice& device) : device_(device) {
 
 CudaStream::~CudaStream() {
   Synchronize();
-  device_.Free(workspace_, workspace_bytes_);
   COG_CHECK_CUDA(cudaStreamDestroy(stream_));
 }
 
@@ -68,20 +67,23 @@ void CudaStream::Wait(const Event& event) {
   COG_CHECK_CUDA(cudaStreamWaitEvent(stream_, point.event(), 0));
 }
 
-void CudaStream::Synchronize() {
-  COG_CHECK_CUDA(cudaStreamSynchronize(stream_));
+void CudaStream::WriteWhenReached(const std::atomic<int64_t>& mark,
+                                  int64_t value) {
+  // Errors of the driver have the numbers of the runtime's.
+  CheckCuda(static_cast<cudaError_t>(device_.stream_write_value()(
+                stream_, reinterpret_cast<CUdeviceptr>(&mark), value,
+                CU_STREAM_WRITE_VALUE_DEFAULT)),
+            "cuStreamWriteValue64", __FILE__, __LINE__);
 }
 
-void* CudaStream::Workspace(int64_t bytes) {
-  if (bytes > workspace_bytes_) {
-    Synchronize();
-    device_.Free(workspace_, workspace_bytes_);
-    absl::StatusOr<void*> memory = device_.Allocate(bytes);
-    COG_CHECK_OK(memory.status());
-    workspace_ = *memory;
-    workspace_bytes_ = bytes;
-  }
-  return workspace_;
+bool CudaStream::IsCapturing() const {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  COG_CHECK_CUDA(cudaStreamIsCapturing(stream_, &status));
+  return status != cudaStreamCaptureStatusNone;
+}
+
+void CudaStream::Synchronize() {
+  COG_CHECK_CUDA(cudaStreamSynchronize(stream_));
 }
 
 }  // namespace cogdist

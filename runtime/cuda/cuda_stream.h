@@ -5,8 +5,12 @@
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
+#include <cstdint>
+
 #include "runtime/cuda/cuda_device.h"
 #include "runtime/gpu_stream.h"
+#include "runtime/scratch_memory.h"
 
 namespace cogdist {
 
@@ -26,8 +30,17 @@ class CudaStream : public GpuStream {
   // `event` is one of the same device's.
   void Wait(const Event& event) override;
   void Synchronize() override;
-  void* Workspace(int64_t bytes) override;
-  int64_t workspace_bytes() const override { return workspace_bytes_; }
+  void* Workspace(int64_t bytes) override {
+    return workspace_.Reserve(*this, bytes);
+  }
+  int64_t workspace_bytes() const override { return workspace_.bytes(); }
+
+  // Writes `value` when all that is enqueued so far is done. The GPU's front
+  // end does so on its own, at the cost of recording an event. `mark` is in
+  // pinned memory, and outlives the work.
+  void WriteWhenReached(const std::atomic<int64_t>& mark, int64_t value);
+  // Whether work is captured into a graph instead of done.
+  bool IsCapturing() const;
 
   cudaStream_t handle() const { return stream_; }
 
@@ -36,8 +49,7 @@ class CudaStream : public GpuStream {
 
   CudaDevice& device_;
   cudaStream_t stream_ = nullptr;
-  void* workspace_ = nullptr;
-  int64_t workspace_bytes_ = 0;
+  ScratchMemory workspace_;
 };
 
 // The CUDA stream behind a stream. REQUIRES: device_type() == kCuda.

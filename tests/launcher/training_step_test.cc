@@ -5,11 +5,15 @@
 
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "launcher/config.h"
 #include "models/init.h"
+#include "parallel/single_communicator.h"
 #include "runtime/rng.h"
 #include "tests/testing/rank_threads.h"
 
@@ -98,6 +102,39 @@ TEST(TrainingStepTest, AnyNumberOfRanksTrainsAlike) {
       EXPECT_NEAR(shared[i] / alone[i], 1, 1e-5) << ranks << " ranks, " << i;
     }
   }
+}
+
+// A host that writes its ranges down: names, and in parentheses what is within.
+class NamingDevice : public CpuDevice {
+ public:
+  explicit NamingDevice(std::string& text) : text_(text) {}
+  void PushRange(const char* name) override {
+    if (!text_.empty() && text_.back() == ')') text_ += ' ';
+    absl::StrAppend(&text_, name, "(");
+  }
+  void PopRange() override { text_ += ')'; }
+
+ private:
+  std::string& text_;
+};
+
+TEST(TrainingStepTest, RangesNameWhatAStepDoes) {
+  RunConfig config = SmallConfig();
+  config.mutable_model()->mutable_cogformer()->set_num_layers(2);
+  config.mutable_batch()->set_global_batch_size(2);
+  std::string text;
+  auto context = MakeRankContext({}, *Mesh::Create(1, config.parallel()),
+                                 std::make_unique<NamingDevice>(text),
+                                 std::make_unique<SingleCommunicator>());
+  ASSERT_TRUE(context.ok());
+  auto step = TrainingStep::Create(config, *context);
+  ASSERT_TRUE(step.ok());
+  EXPECT_EQ(text, "");
+  ASSERT_TRUE(RunStep(*context, **step, 1).ok());
+  const std::string pass =
+      "forward(embedding() model.layers.0() model.layers.1() head()) "
+      "backward(model.layers.1() model.layers.0() embedding()) ";
+  EXPECT_EQ(text, absl::StrCat(pass, pass, "gradient sync() optimizer()"));
 }
 
 TEST(TrainingStepTest, TheSameLayoutGivesTheSameBits) {

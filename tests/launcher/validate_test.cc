@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr char kGood[] = R"(
@@ -246,6 +247,14 @@ TEST(ValidateTest, AcceptsEveryKindOfParallelism) {
             "");
   // One sequence a pass, whatever micro_batch_size says.
   EXPECT_EQ(FaultsOf({"deterministic=LAYOUT_INVARIANT"}, 8), "");
+}
+
+TEST(ValidateTest, GpusHaveNoLayoutInvariantSums) {
+  EXPECT_THAT(FaultsOf({"deterministic=LAYOUT_INVARIANT", "device=CUDA"}),
+              HasSubstr("deterministic: LAYOUT_INVARIANT works on CPUs only"));
+  EXPECT_THAT(FaultsOf({"deterministic=RUN_TO_RUN", "device=CUDA"}),
+              Not(HasSubstr("deterministic")));
+  EXPECT_EQ(FaultsOf({"deterministic=LAYOUT_INVARIANT", "device=CPU"}), "");
 }
 
 TEST(ValidateTest, AllFaultsAreReportedTogether) {

@@ -15,7 +15,7 @@ if(TARGET cogdist_ptx_sm_80)
   foreach(architecture sm_80 sm_90a)
     add_dependencies(vgpu_ptx_kernels_test cogdist_ptx_${architecture})
     foreach(name attention_mma attention_simt attention_split column_sum
-            cross_entropy elementwise embedding gelu layernorm reduce rmsnorm)
+            cross_entropy elementwise embedding gelu layernorm ordered_bits reduce rmsnorm)
       set(test kernels/cuda/${name}_${architecture})
       set(environment COGDIST_PTX=${CMAKE_BINARY_DIR}/ptx/${architecture})
       add_test(NAME ${test} COMMAND kernels_cuda_${name}_test)

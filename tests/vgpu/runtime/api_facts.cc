@@ -3,8 +3,10 @@
 #include "tests/vgpu/runtime/api_facts.h"
 
 #include <cublasLt.h>
+#include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <nccl.h>
+#include <nvtx3/nvToolsExt.h>
 
 #include <typeinfo>
 
@@ -61,6 +63,16 @@ ApiFacts COGDIST_API_FACTS() {
       NUMBER(cudaDevAttrMultiProcessorCount),
       NUMBER(cudaDevAttrComputeCapabilityMajor),
       NUMBER(cudaDevAttrComputeCapabilityMinor),
+      NUMBER(cudaStreamCaptureStatusNone),
+      NUMBER(cudaStreamCaptureStatusActive),
+      NUMBER(cudaStreamCaptureStatusInvalidated),
+      NUMBER(cudaDriverEntryPointSuccess),
+      NUMBER(cudaDriverEntryPointSymbolNotFound),
+      NUMBER(cudaDriverEntryPointVersionNotSufficent),
+      NUMBER(cudaEnableDefault),
+      NUMBER(CUDA_SUCCESS),
+      NUMBER(CUDA_ERROR_INVALID_VALUE),
+      NUMBER(CU_STREAM_WRITE_VALUE_DEFAULT),
       NUMBER(cudaStreamNonBlocking),
       NUMBER(cudaEventDisableTiming),
       NUMBER(cudaHostAllocDefault),
@@ -140,6 +152,7 @@ ApiFacts COGDIST_API_FACTS() {
       FUNCTION(cudaDeviceGetAttribute),
       FUNCTION(cudaDeviceGetPCIBusId),
       FUNCTION(cudaDeviceSynchronize),
+      FUNCTION(cudaGetDriverEntryPointByVersion),
       OVERLOAD(cudaMalloc, cudaError_t(void**, size_t)),
       FUNCTION(cudaFree),
       OVERLOAD(cudaHostAlloc, cudaError_t(void**, size_t, unsigned int)),
@@ -159,12 +172,17 @@ ApiFacts COGDIST_API_FACTS() {
       FUNCTION(cudaEventQuery),
       FUNCTION(cudaEventSynchronize),
       FUNCTION(cudaStreamBeginCapture),
+      FUNCTION(cudaStreamIsCapturing),
       FUNCTION(cudaStreamEndCapture),
       OVERLOAD(cudaGraphInstantiate,
                cudaError_t(cudaGraphExec_t*, cudaGraph_t, unsigned long long)),
       FUNCTION(cudaGraphLaunch),
       FUNCTION(cudaGraphDestroy),
       FUNCTION(cudaGraphExecDestroy),
+      // Its address is not asked for: nothing here links the driver.
+      {"cuStreamWriteValue64", typeid(decltype(&cuStreamWriteValue64)).name()},
+      FUNCTION(nvtxRangePushA),
+      FUNCTION(nvtxRangePop),
       FUNCTION(cublasLtGetStatusString),
       FUNCTION(cublasLtCreate),
       FUNCTION(cublasLtDestroy),

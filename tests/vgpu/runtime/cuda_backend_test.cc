@@ -3,10 +3,11 @@
 
 #include <cmath>
 #include <cstdint>
-#include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,15 +15,14 @@
 #include "cuda_runtime_api.h"
 #include "gmock/gmock.h"
 #include "kernels/matmul.h"
-#include "parallel/gpu_backend.h"
-#include "parallel/host_communicator.h"
 #include "parallel/partition.h"
-#include "parallel/thread_transport.h"
 #include "runtime/buffer.h"
-#include "runtime/cpu/cpu_device.h"
 #include "runtime/cuda/cuda_graph.h"
 #include "runtime/host_buffer.h"
+#include "runtime/range.h"
+#include "tests/vgpu/runtime/gpu_ranks.h"
 #include "tests/vgpu/runtime/machine.h"
+#include "tests/vgpu/runtime/nvtx.h"
 
 namespace cogdist {
 namespace {
@@ -30,48 +30,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using vgpu::Machine;
-
-std::unique_ptr<Device> MakeDevice(int index = 0) {
-  auto device = CogdistGpuBackend()->create_device(index);
-  COG_CHECK_OK(device.status());
-  return *std::move(device);
-}
-
-// A tensor on a device, from and to floats on the host.
-class GpuTensor {
- public:
-  GpuTensor(Device& device, DType dtype, int64_t count) {
-    auto buffer = Buffer::Allocate(device, count * SizeOf(dtype));
-    COG_CHECK_OK(buffer.status());
-    buffer_ = *std::move(buffer);
-    view_ = TensorView(buffer_.data(), dtype, {count});
-  }
-  const TensorView& view() const { return view_; }
-
-  void Set(Stream& stream, const std::vector<float>& values) {
-    const std::vector<BFloat16> narrow(values.begin(), values.end());
-    const void* const from = view_.dtype == DType::kFloat32
-                                 ? static_cast<const void*>(values.data())
-                                 : narrow.data();
-    stream.Copy(view_.data, from, view_.bytes());
-    stream.Synchronize();
-  }
-  std::vector<float> Get(Stream& stream) const {
-    std::vector<float> values(view_.num_elements());
-    std::vector<BFloat16> narrow(values.size());
-    void* const to = view_.dtype == DType::kFloat32
-                         ? static_cast<void*>(values.data())
-                         : narrow.data();
-    stream.Copy(to, view_.data, view_.bytes());
-    stream.Synchronize();
-    if (view_.dtype == DType::kFloat32) return values;
-    return std::vector<float>(narrow.begin(), narrow.end());
-  }
-
- private:
-  Buffer buffer_;
-  TensorView view_;
-};
 
 TEST(CudaDeviceTest, PeakBytesAreTheDevicesOwn) {
   Machine machine({});
@@ -174,6 +132,20 @@ TEST(CudaStreamDeathTest, AFailedCallNamesItselfRankAndStep) {
         stream->Synchronize();
       },
       "rank 3, step 41.*cudaStreamSynchronize.*cudaErrorLaunchFailure");
+}
+
+TEST(CudaDeviceTest, RangesNest) {
+  Machine machine({});
+  const std::unique_ptr<Device> device = MakeDevice();
+  const Range unseen(*device, "without a profiler");
+  vgpu::RangeRecorder profiler;
+  {
+    const Range step(*device, "step");
+    { const Range forward(*device, "forward"); }
+    const Range backward(*device, std::string("backward"));
+    EXPECT_EQ(profiler.open(), 2);
+  }
+  EXPECT_EQ(profiler.text(), "step(forward() backward())");
 }
 
 // c (m x n, in rows of row_c) against float64.
@@ -331,35 +303,6 @@ TEST(CudaGraphTest, ReplaysAProduct) {
   EXPECT_THAT(machine.reports(), IsEmpty());
 }
 
-struct GpuRank {
-  int rank = 0;
-  Device& device;
-  Communicator& world;
-  Stream& stream;
-};
-
-void RunGpuRanks(int size, const std::function<void(GpuRank&)>& body) {
-  ThreadHub hub(size);
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      CurrentRankTag().rank = rank;
-      CpuDevice host_device;
-      const std::unique_ptr<Device> device = MakeDevice(rank);
-      auto world = CogdistGpuBackend()->create_communicator(
-          std::make_unique<HostCommunicator>(hub.Connect(rank), host_device),
-          *device);
-      COG_CHECK_OK(world.status());
-      const auto stream = device->CreateStream();
-      GpuRank self = {rank, *device, **world, *stream};
-      body(self);
-      stream->Synchronize();
-      (*world)->Barrier();
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 // Small integers, whose sums are exact in any order.
 std::vector<float> Integers(int rank, int64_t count) {
   std::vector<float> values(count);
@@ -417,6 +360,45 @@ TEST(NcclCommunicatorTest, Collectives) {
       for (const int64_t count : {0, 1, 2, 3, 4, 5, 64, 65, 1000}) {
         CheckCollectives(self, DType::kFloat32, count);
         CheckCollectives(self, DType::kBFloat16, count);
+      }
+    });
+    EXPECT_THAT(machine.reports(), IsEmpty());
+  }
+}
+
+TEST(NcclCommunicatorTest, AMaximumWithANanIsNan) {
+  for (const int size : {2, 3}) {
+    Machine machine({.devices = size, .seed = 4});
+    RunGpuRanks(size, [&](GpuRank& self) {
+      constexpr float kInfinity = std::numeric_limits<float>::infinity();
+      constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+      // Of rank 0, of rank 1, the maximum; further ranks are like rank 0.
+      constexpr float kCases[][3] = {{1, 2, 2},
+                                     {-3, -2, -2},
+                                     {-1, 1, 1},
+                                     {0, -0.0F, 0},
+                                     {-1e-45F, -1, -1e-45F},
+                                     {-kInfinity, -5, -5},
+                                     {-kInfinity, -kInfinity, -kInfinity},
+                                     {kInfinity, 3, kInfinity},
+                                     {kNan, 1, kNan},
+                                     {1, kNan, kNan},
+                                     {1, -kNan, kNan},
+                                     {-kNan, -kInfinity, kNan},
+                                     {kInfinity, kNan, kNan}};
+      std::vector<float> own;
+      for (const auto& values : kCases) own.push_back(values[self.rank == 1]);
+      GpuTensor x(self.device, DType::kFloat32, own.size());
+      x.Set(self.stream, own);
+      self.world.AllReduceMax(self.stream, x.view());
+      const std::vector<float> result = x.Get(self.stream);
+      for (size_t i = 0; i < own.size(); ++i) {
+        const float expected = kCases[i][2];
+        if (std::isnan(expected)) {
+          EXPECT_TRUE(std::isnan(result[i])) << i << ": " << result[i];
+        } else {
+          EXPECT_EQ(result[i], expected) << i;
+        }
       }
     });
     EXPECT_THAT(machine.reports(), IsEmpty());

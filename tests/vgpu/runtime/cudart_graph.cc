@@ -26,6 +26,17 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode) {
   return cudaSuccess;
 }
 
+cudaError_t cudaStreamIsCapturing(cudaStream_t handle,
+                                  cudaStreamCaptureStatus* status) {
+  Call call("cudaStreamIsCapturing");
+  Stream* const stream = call.Find(handle);
+  if (stream == nullptr) return call.error;
+  *status = stream->capture() == nullptr ? cudaStreamCaptureStatusNone
+            : stream->capture()->invalid ? cudaStreamCaptureStatusInvalidated
+                                         : cudaStreamCaptureStatusActive;
+  return cudaSuccess;
+}
+
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
   Call call("cudaStreamEndCapture");
   *graph = nullptr;

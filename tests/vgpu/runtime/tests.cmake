@@ -17,6 +17,7 @@ if(NOT COGDIST_SANITIZE)
 endif()
 cogdist_test(vgpu/runtime/bench LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 cogdist_test(vgpu/runtime/cuda_backend LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+cogdist_test(vgpu/runtime/nccl_watch LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 
 # Where the toolkit is, our declarations are compared with it.
 if(TARGET cogdist_cuda)
