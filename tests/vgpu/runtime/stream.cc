@@ -51,12 +51,12 @@ Signal* Stream::PushSignal() {
     const std::lock_guard<std::mutex> lock(append_mutex_);
     signal = &signals_.emplace_back();
   }
-  Push("cudaEventRecord", [signal](Stream& on) {
+  const auto set = [signal](Stream& on) {
     if (on.machine_.options().check_kernels) signal->progress = on.progress_;
     signal->Set();
-  });
-  const std::lock_guard<std::mutex> lock(append_mutex_);
-  end_ = signal;
+  };
+  Append("cudaEventRecord", set, signal);
+  if (!machine_.options().lazy) Flush();
   return signal;
 }
 
@@ -71,12 +71,12 @@ Signal* Stream::EndSignal() {
 void Stream::PushWait(Signal* signal) {
   Push("cudaStreamWaitEvent", [signal](Stream& on) {
     signal->Wait();
-    if (on.machine_.options().check_kernels)
-      on.progress_.Join(signal->progress);
+    if (!on.machine_.options().check_kernels) return;
+    on.progress_.Join(signal->progress);
   });
 }
 
-void Stream::Append(const char* call, Work work) {
+void Stream::Append(const char* call, Work work, Signal* end) {
   Node* const node = new Node;
   node->call = call;
   node->work = std::move(work);
@@ -87,7 +87,7 @@ void Stream::Append(const char* call, Work work) {
   tail_->next.store(node, std::memory_order_release);
   tail_ = node;
   ++appended_;
-  end_ = nullptr;
+  end_ = end;
 }
 
 void Stream::Flush() {

@@ -72,7 +72,8 @@ class Stream : public CUstream_st {
     std::atomic<Node*> next{nullptr};
   };
 
-  void Append(const char* call, Work work);
+  // `end` is what the work sets, if that is all it does.
+  void Append(const char* call, Work work, Signal* end = nullptr);
   // Orders the thread after the host as it was when it made the call, not as it
   // is by now: the host may have waited for other streams since.
   Node* TakeNext();

@@ -48,7 +48,8 @@ std::optional<Conflict> Shadow::CheckWriter(const Cell& cell,
                   other_block};
 }
 
-// Of another stream's earlier readers this launch may be the last by now.
+// Where a block of this launch has read last, readers of other streams may be
+// known besides.
 std::optional<Conflict> Shadow::CheckReaders(const Cell& cell,
                                              const Actor& actor) {
   if (!SameLaunch(cell.read_block) || cell.other_readers != 0) {
