@@ -174,7 +174,7 @@ void Tell(Footprint& footprint, const Product& product,
 }
 
 // On the stream's thread.
-void Run(const Stream& stream, const Product& product, const ProductData& data,
+void Run(Stream& stream, const Product& product, const ProductData& data,
          const Workspace& workspace) {
   const std::lock_guard lock(stream.machine().baton(stream.device()));
   Footprint footprint(stream, "cublasLtMatmul");
@@ -388,7 +388,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc,
     if (!CheckPointers(product, data, workspace, stream->device())) {
       return cudaErrorIllegalAddress;
     }
-    *work = [=] { Run(*stream, product, data, workspace); };
+    *work = [=](Stream& on) { Run(on, product, data, workspace); };
     return cudaSuccess;
   });
   return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS

@@ -90,7 +90,7 @@ cudaError_t Check(const Stream& stream, Copy& copy) {
 }
 
 // On the stream's thread.
-void Run(const Stream& stream, const Copy& copy) {
+void Run(Stream& stream, const Copy& copy) {
   if (copy.bytes == 0) return;
   const std::lock_guard lock(stream.machine().baton(stream.device()));
   Footprint footprint(stream, "cudaMemcpyAsync");
@@ -116,17 +116,17 @@ cudaError_t CopyPageable(Call& call, Stream& stream, const Copy& copy) {
   }
   call.machine.CountPageableCopy();
   if (copy.from_device) {
-    stream.Push(call.name, [&stream, copy] { Run(stream, copy); });
+    stream.Push(call.name, [copy](Stream& on) { Run(on, copy); });
     stream.Synchronize();
     return call.machine.IsBroken(stream.device()) ? cudaErrorLaunchFailure
                                                   : cudaSuccess;
   }
   const char* const from = static_cast<const char*>(copy.from);
-  stream.Push(call.name, [&stream, copy,
-                          staged = std::vector<char>(from, from + copy.bytes)] {
+  stream.Push(call.name, [copy, staged = std::vector<char>(
+                                    from, from + copy.bytes)](Stream& on) {
     Copy from_staged = copy;
     from_staged.from = staged.data();
-    Run(stream, from_staged);
+    Run(on, from_staged);
   });
   return cudaSuccess;
 }
@@ -179,7 +179,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes,
     Copy checked = copy;
     const cudaError_t error = Check(*stream, checked);
     if (error != cudaSuccess) return error;
-    *work = [=] { Run(*stream, checked); };
+    *work = [=](Stream& on) { Run(on, checked); };
     return cudaSuccess;
   });
 }
@@ -194,9 +194,9 @@ cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes,
             "cudaMemsetAsync", "devPtr", memory, bytes, stream->device())) {
       return cudaErrorIllegalAddress;
     }
-    *work = [=] {
-      const std::lock_guard lock(stream->machine().baton(stream->device()));
-      Footprint(*stream, "cudaMemsetAsync").Write(memory, bytes);
+    *work = [=](Stream& on) {
+      const std::lock_guard lock(on.machine().baton(on.device()));
+      Footprint(on, "cudaMemsetAsync").Write(memory, bytes);
       if (bytes > 0) std::memset(memory, value, bytes);
     };
     return cudaSuccess;

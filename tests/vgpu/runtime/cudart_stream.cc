@@ -76,9 +76,11 @@ cudaError_t cudaStreamQuery(cudaStream_t handle) {
   Stream* const stream = call.Find(handle);
   if (stream == nullptr) return call.error;
   if (stream->capture() != nullptr) return Invalidate(call, *stream);
-  Signal* const end = stream->PushSignal();
+  Signal* const end = stream->EndSignal();
   call.machine.FlushStreams();
-  return end->IsSet() ? Result(call, *stream) : cudaErrorNotReady;
+  if (!end->IsSet()) return cudaErrorNotReady;
+  call.machine.HostSaw(stream->device(), *end);
+  return Result(call, *stream);
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event,
@@ -100,8 +102,8 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function,
   Stream* const stream = call.Find(handle);
   if (stream == nullptr) return call.error;
   return stream->Submit("cudaLaunchHostFunc", [=](Work* work) {
-    *work = [=] {
-      const std::lock_guard lock(stream->machine().baton(stream->device()));
+    *work = [=](Stream& on) {
+      const std::lock_guard lock(on.machine().baton(on.device()));
       function(data);
     };
     return cudaSuccess;
@@ -145,8 +147,9 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (call.failed()) return call.error;
   if (event->capture != nullptr) return cudaErrorCapturedEvent;
   call.machine.FlushStreams();
-  if (event->signal != nullptr && !event->signal->IsSet()) {
-    return cudaErrorNotReady;
+  if (event->signal != nullptr) {
+    if (!event->signal->IsSet()) return cudaErrorNotReady;
+    call.machine.HostSaw(event->device, *event->signal);
   }
   return cudaSuccess;
 }
@@ -156,7 +159,10 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (call.failed()) return call.error;
   if (event->capture != nullptr) return cudaErrorCapturedEvent;
   call.machine.FlushStreams();
-  if (event->signal != nullptr) event->signal->Wait();
+  if (event->signal != nullptr) {
+    event->signal->Wait();
+    call.machine.HostSaw(event->device, *event->signal);
+  }
   return call.machine.IsBroken(event->device) ? cudaErrorLaunchFailure
                                               : cudaSuccess;
 }

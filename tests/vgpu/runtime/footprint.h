@@ -5,8 +5,12 @@
 #define COGDIST_TESTS_VGPU_RUNTIME_FOOTPRINT_H_
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
+#include "tests/vgpu/simt/between.h"
 #include "tests/vgpu/simt/device_memory.h"
+#include "tests/vgpu/simt/run_kernel.h"
 
 namespace cogdist::vgpu {
 
@@ -17,7 +21,7 @@ class Stream;
 // baton; the memory is the device's.
 class Footprint {
  public:
-  Footprint(const Stream& stream, const char* call);
+  Footprint(Stream& stream, const char* call);
 
   // All of it must have been written.
   void Read(const void* memory, int64_t bytes);
@@ -26,12 +30,19 @@ class Footprint {
   void Copy(const void* to, const void* from, int64_t bytes);
 
  private:
-  simt::Cell* CellsOf(const void* memory);
+  template <typename F>
+  void ForCells(const void* memory, int64_t bytes, const F& f);
+  std::optional<simt::Conflict> ReadCell(simt::Cell& cell);
+  std::optional<simt::Conflict> WriteCell(simt::Cell& cell, bool initialised);
+  void Report(const simt::Conflict& conflict, const std::string& place);
 
-  const Stream& stream_;
+  Stream& stream_;
   const char* const call_;
   simt::BufferCache memory_;
   const bool watched_;
+  const simt::Origin origin_;
+  simt::Between between_;
+  uint32_t number_ = 0;
   bool reported_ = false;
 };
 

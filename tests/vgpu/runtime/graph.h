@@ -17,8 +17,9 @@ namespace cogdist::vgpu {
 
 class Stream;
 
-// Runs on a stream's thread.
-using Work = std::function<void()>;
+// Runs on the thread of a stream `on`, which in a graph is another than that
+// which the call named.
+using Work = std::function<void(Stream& on)>;
 // Runs on the host each time that the call takes effect (once, or at every
 // launch of a graph): checks the call's pointers as they are then and fills in
 // the work.

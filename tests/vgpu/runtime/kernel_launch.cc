@@ -50,8 +50,8 @@ cudaError_t Launch(Stream& stream, const simt::KernelLaunch& launch) {
   if (auto report = simt::CheckShape(launch)) {
     return call.Misuse(cudaErrorInvalidConfiguration, report->ToString());
   }
-  return stream.Submit(kName, [&stream, kept = KeptLaunch(launch)](Work* work) {
-    *work = [&stream, kept] { stream.RunKernel(kept.Get()); };
+  return stream.Submit(kName, [kept = KeptLaunch(launch)](Work* work) {
+    *work = [kept](Stream& on) { on.RunKernel(kept.Get()); };
     return cudaSuccess;
   });
 }
@@ -75,7 +75,8 @@ void Stream::RunKernel(const simt::KernelLaunch& launch) {
                     .checked = options.check_kernels},
         .memory = simt::BufferCache(machine_.memory(device_))});
   }
-  if (const auto report = simt::RunKernel(*environment_, launch)) {
+  if (const auto report =
+          simt::RunKernel(*environment_, launch, BeginOperation())) {
     machine_.Report(absl::StrCat(report->ToString(), "\n  on ", ToString()));
     machine_.SetBroken(device_);
   }

@@ -175,11 +175,11 @@ TEST(KernelLaunchTest, TheHostReadsWhatWasWritten) {
   float* const x = Allocate();
   cudaMemsetAsync(x, 0, kBytes - 4, stream);
   ReadBack(x, stream);
-  EXPECT_THAT(
-      machine.reports(),
-      ElementsAre(HasSubstr("cudaMemcpyAsync: uninitialised read of byte 396 "
-                            "of a block of 400 bytes\n  on device 0, "
-                            "stream 1")));
+  EXPECT_THAT(machine.reports(),
+              ElementsAre(HasSubstr(
+                  "cudaMemcpyAsync: uninitialised read: read of byte 396 "
+                  "of a block of 400 bytes\n  on device 0, "
+                  "stream 1")));
 }
 
 TEST(KernelLaunchTest, WithoutChecksItRunsTheSame) {

@@ -223,7 +223,20 @@ void Machine::Synchronize(int device) {
       stream->Flush();
     }
   }
-  for (Signal* const end : ends) end->Wait();
+  for (Signal* const end : ends) {
+    end->Wait();
+    HostSaw(device, *end);
+  }
+}
+
+void Machine::HostSaw(int device, const Signal& signal) {
+  if (!options_.check_kernels) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Device& self = *devices_[device];
+  simt::Progress progress = signal.progress;
+  if (!self.host_history.empty()) progress.Join(self.host_history.back());
+  self.host_history.push_back(std::move(progress));
+  self.host.store(&self.host_history.back(), std::memory_order_release);
 }
 
 int Machine::NextCliqueNumber() {

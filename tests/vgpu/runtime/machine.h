@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -142,6 +143,14 @@ class Machine {
   void SetBroken(int device);
   bool IsBroken(int device) const;
 
+  // What the host's threads know to have happened on a device: what they have
+  // waited for. Lives as long as the machine.
+  const simt::Progress* HostProgress(int device) const {
+    return devices_[device]->host.load(std::memory_order_acquire);
+  }
+  // A thread of the host has seen that `signal`, of this device, is set.
+  void HostSaw(int device, const Signal& signal);
+
   // Captures under way on a device.
   std::atomic<int>& captures(int device) { return devices_[device]->captures; }
 
@@ -151,6 +160,8 @@ class Machine {
         : memory(options) {}
     simt::DeviceMemory memory;
     Baton baton;
+    std::deque<simt::Progress> host_history;           // guarded by mutex_
+    std::atomic<const simt::Progress*> host{nullptr};  // the last
     std::atomic<bool> lost{false};
     std::atomic<bool> broken{false};
     std::atomic<int> captures{0};

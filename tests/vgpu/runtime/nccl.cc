@@ -143,9 +143,8 @@ cudaError_t SubmitTogether(const std::vector<QueuedCall>& calls) {
     for (auto& [comm, postings] : by_comm) {
       parts.push_back({comm->clique, comm->rank, std::move(postings)});
     }
-    Stream* const stream = calls[0].stream;
     const char* const name = calls[0].name;
-    *work = [=] { MeetAll(*stream, name, parts, extents); };
+    *work = [=](Stream& on) { MeetAll(on, name, parts, extents); };
     return cudaSuccess;
   });
 }

@@ -13,6 +13,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "tests/vgpu/simt/history.h"
+
 namespace cogdist::vgpu {
 
 // Sleeps while `word` is `value`, or a little less. The kernel's own call: it
@@ -26,6 +28,9 @@ inline void FutexWakeAll(std::atomic<uint32_t>& word) {
 
 class Signal {
  public:
+  // What has happened before, for the shadow; set before Set().
+  simt::Progress progress;
+
   void Set() {
     state_.store(1, std::memory_order_release);
     FutexWakeAll(state_);

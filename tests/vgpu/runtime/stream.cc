@@ -51,22 +51,43 @@ Signal* Stream::PushSignal() {
     const std::lock_guard<std::mutex> lock(append_mutex_);
     signal = &signals_.emplace_back();
   }
-  Push("cudaEventRecord", [signal] { signal->Set(); });
+  const auto set = [signal](Stream& on) {
+    if (on.machine_.options().check_kernels) signal->progress = on.progress_;
+    signal->Set();
+  };
+  Append("cudaEventRecord", set, signal);
+  if (!machine_.options().lazy) Flush();
   return signal;
 }
 
-void Stream::PushWait(Signal* signal) {
-  Push("cudaStreamWaitEvent", [signal] { signal->Wait(); });
+Signal* Stream::EndSignal() {
+  {
+    const std::lock_guard<std::mutex> lock(append_mutex_);
+    if (end_ != nullptr) return end_;
+  }
+  return PushSignal();
 }
 
-void Stream::Append(const char* call, Work work) {
+void Stream::PushWait(Signal* signal) {
+  Push("cudaStreamWaitEvent", [signal](Stream& on) {
+    signal->Wait();
+    if (!on.machine_.options().check_kernels) return;
+    on.progress_.Join(signal->progress);
+  });
+}
+
+void Stream::Append(const char* call, Work work, Signal* end) {
   Node* const node = new Node;
   node->call = call;
   node->work = std::move(work);
+  if (machine_.options().check_kernels) {
+    node->host = machine_.HostProgress(device_);
+  }
   const std::lock_guard<std::mutex> lock(append_mutex_);
   tail_->next.store(node, std::memory_order_release);
   tail_ = node;
   ++appended_;
+  end_ = end;
 }
 
 void Stream::Flush() {
@@ -79,6 +100,14 @@ void Stream::Synchronize() {
   Signal* const end = PushSignal();
   machine_.FlushStreams();
   end->Wait();
+  machine_.HostSaw(device_, *end);
+}
+
+simt::Origin Stream::BeginOperation() {
+  const int stream = static_cast<int>(number_);
+  return {.stream = stream,
+          .sequence = progress_.Advance(stream),
+          .progress = &progress_};
 }
 
 Stream::Node* Stream::TakeNext() {
@@ -97,7 +126,8 @@ void Stream::Run() {
     head_ = node;
     if (node->call == nullptr) return;
     Pause(node->call);
-    node->work();
+    if (node->host != nullptr) progress_.Join(*node->host);
+    node->work(*this);
     node->work = nullptr;
   }
 }

@@ -19,6 +19,7 @@
 #include "tests/vgpu/runtime/graph.h"
 #include "tests/vgpu/runtime/signal.h"
 #include "tests/vgpu/simt/environment.h"
+#include "tests/vgpu/simt/run_kernel.h"
 #include "tests/vgpu/simt/stream_handle.h"
 
 namespace cogdist::vgpu {
@@ -49,11 +50,16 @@ class Stream : public CUstream_st {
   // Set when all work so far is done. Lives as long as the machine: counting
   // its users would order them, one more order that CUDA does not promise.
   Signal* PushSignal();
+  // The same; without new work since the last one, that.
+  Signal* EndSignal();
   void PushWait(Signal* signal);
   // Lets what is enqueued begin, where that waits for the host (Options::lazy).
   void Flush();
   // Blocks the host until all work so far is done.
   void Synchronize();
+
+  // Begins an operation on the device's memory, on the stream's thread.
+  simt::Origin BeginOperation();
 
   // The capture that this stream takes part in; may be null. The host's.
   std::shared_ptr<Capture>& capture() { return capture_; }
@@ -62,10 +68,12 @@ class Stream : public CUstream_st {
   struct Node {
     const char* call = nullptr;  // null: the end
     Work work;
+    const simt::Progress* host = nullptr;  // what the host knew at the call
     std::atomic<Node*> next{nullptr};
   };
 
-  void Append(const char* call, Work work);
+  // `end` is what the work sets, if that is all it does.
+  void Append(const char* call, Work work, Signal* end = nullptr);
   // Orders the thread after the host as it was when it made the call, not as it
   // is by now: the host may have waited for other streams since.
   Node* TakeNext();
@@ -82,10 +90,12 @@ class Stream : public CUstream_st {
   std::mutex append_mutex_;
   Node* tail_;
   uint32_t appended_ = 0;
+  Signal* end_ = nullptr;  // the last node's, if it sets one
   std::deque<Signal> signals_;
   std::atomic<uint32_t> released_{0};  // how many nodes may be done
   Node* head_;
   std::mt19937_64 random_;
+  simt::Progress progress_;  // the thread's; kept if kernels are checked
   std::unique_ptr<simt::Environment> environment_;  // made by the first kernel
   std::thread thread_;
 };

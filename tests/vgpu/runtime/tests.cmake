@@ -4,8 +4,10 @@ cogdist_test(vgpu/runtime/runtime LABELS vgpu LIBS cogdist_vgpu_runtime)
 cogdist_test(vgpu/runtime/collective_faults LABELS vgpu
   LIBS cogdist_vgpu_runtime)
 if(NOT COGDIST_SANITIZE)
-  cogdist_test(vgpu/runtime/kernel_launch LABELS vgpu
-    LIBS cogdist_vgpu_test_kernels cogdist_vgpu_runtime)
+  foreach(name kernel_launch stream_order)
+    cogdist_test(vgpu/runtime/${name} LABELS vgpu
+      LIBS cogdist_vgpu_test_kernels cogdist_vgpu_runtime)
+  endforeach()
   cogdist_test(vgpu/runtime/stream_race LABELS vgpu)
   target_compile_definitions(vgpu_runtime_stream_race_test PRIVATE
     COGDIST_STREAM_RACE="$<TARGET_FILE:vgpu_stream_race>")

@@ -26,7 +26,7 @@ Block::Block(Environment& environment, const KernelLaunch& launch,
       checked_(environment.options.checked && launch.watched),
       dice_(environment.options.seed + uint64_t{place.number} * 7919),
       clocks_((launch.block.volume() + kWarpSize - 1) / kWarpSize),
-      shadow_(clocks_, place.number, place.first),
+      shadow_(clocks_, *place.between, place.number, place.first),
       shared_(new unsigned char[launch.shared_bytes +
                                 2 * DeviceMemory::kGuardBytes]),
       shared_cells_(checked_ ? CellsOf(launch.shared_bytes) : 0),
@@ -150,6 +150,12 @@ Report Block::MakeReport(const Failure& failure) const {
                    .other_source = SourceAt(failure.other.other_code).line,
                    .text = failure.text};
   if (failure.other.other_block) report.text += " by another block";
+  if (const uint32_t other = failure.other.other_operation) {
+    const Operation& operation =
+        environment_.memory.memory().history().Of(other);
+    absl::StrAppend(&report.text, " by ", operation.ToString(),
+                    ", which nothing orders with this launch");
+  }
   return report;
 }
 

@@ -27,6 +27,7 @@ struct BlockPlace {
   dim3 index;
   uint32_t number;  // over all launches, from 1
   uint32_t first;   // the number of the launch's first block
+  Between* between;
 };
 
 class Block {

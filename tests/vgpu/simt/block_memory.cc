@@ -163,7 +163,7 @@ void Block::WaitForCopies(size_t groups_left) {
         cell.write_stamp = clocks_.Now(running_->warp());
       });
     }
-    groups.pop_front();
+    groups.erase(groups.begin());
   }
 }
 

@@ -32,7 +32,8 @@ struct Cell {
   uint32_t read_block = 0;
   Stamp read_stamp = 0;  // with kSeveralWarps: the number of barriers before
   CodeOffset read_code = 0;
-  uint32_t read_lanes = 0;  // of read_warp, since the last write
+  uint32_t read_lanes = 0;     // of read_warp, since the last write
+  uint32_t other_readers = 0;  // a set of operations: see History
   uint16_t writer = 0;
   uint16_t reader = 0;  // the last one
   uint8_t read_warp = 0;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -128,14 +127,6 @@ DeviceMemory::Buffer* DeviceMemory::Find(uintptr_t address) const {
   if (after == buffers_.begin()) return nullptr;
   Buffer& buffer = *std::prev(after)->second;
   return InReach(buffer, address) ? &buffer : nullptr;
-}
-
-uint32_t DeviceMemory::TakeNumbers(uint32_t count) {
-  const uint32_t first =
-      next_number_.fetch_add(count, std::memory_order_relaxed);
-  COG_CHECK(first <= std::numeric_limits<uint32_t>::max() - count,
-            "more blocks than have numbers");
-  return first;
 }
 
 int64_t DeviceMemory::current_bytes() const {

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "tests/vgpu/simt/cell.h"
+#include "tests/vgpu/simt/history.h"
 #include "tests/vgpu/simt/report.h"
 
 namespace cogdist::simt {
@@ -77,8 +78,8 @@ class DeviceMemory {
   // that does not tell.
   bool watched() const { return watched_.load(std::memory_order_relaxed); }
   void StopWatching() { watched_.store(false, std::memory_order_relaxed); }
-  // Numbers for so many blocks of a launch; the first.
-  uint32_t TakeNumbers(uint32_t count);
+  // Of the operations on it; for whose turn it is to work on the memory.
+  History& history() { return history_; }
 
   int64_t limit() const { return options_.limit; }
   int64_t current_bytes() const;
@@ -91,7 +92,7 @@ class DeviceMemory {
 
   const Options options_;
   std::atomic<bool> watched_;
-  std::atomic<uint32_t> next_number_{1};
+  History history_;
   mutable std::mutex mutex_;                              // of the following
   std::map<uintptr_t, std::unique_ptr<Buffer>> buffers_;  // by their map
   int64_t current_ = 0;

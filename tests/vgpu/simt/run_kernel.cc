@@ -41,14 +41,19 @@ std::optional<Report> CheckShape(const KernelLaunch& launch) {
 }
 
 std::optional<Report> RunKernel(Environment& environment,
-                                const KernelLaunch& launch) {
+                                const KernelLaunch& launch,
+                                const Origin& origin) {
   DeviceMemory& memory = environment.memory.memory();
   if (!environment.options.checked || !launch.watched) memory.StopWatching();
-  const uint32_t first = memory.TakeNumbers(launch.grid.volume());
+  const uint32_t first = memory.history().Begin({.stream = origin.stream,
+                                                 .sequence = origin.sequence,
+                                                 .kernel = launch.kernel},
+                                                launch.grid.volume());
+  Between between(memory.history(), origin.progress);
   uint32_t number = first;
   for (const dim3& index :
        ShuffledBlocks(launch.grid, environment.options, first)) {
-    Block block(environment, launch, {index, number++, first});
+    Block block(environment, launch, {index, number++, first, &between});
     if (auto report = block.Run()) return report;
   }
   return std::nullopt;

@@ -15,11 +15,20 @@ namespace cogdist::simt {
 // What no device would take, if the launch is that.
 std::optional<Report> CheckShape(const KernelLaunch& launch);
 
+// Which operation a launch is.
+struct Origin {
+  int stream = 0;
+  uint64_t sequence = 0;               // in the stream
+  const Progress* progress = nullptr;  // what happened before it, itself
+                                       // included; null: all that has begun
+};
+
 // On the calling thread, blocks one after another, in a random order. Ends with
 // the first fault. REQUIRES: a shape that passes CheckShape(); nobody else
 // works on the memory.
 std::optional<Report> RunKernel(Environment& environment,
-                                const KernelLaunch& launch);
+                                const KernelLaunch& launch,
+                                const Origin& origin = {});
 
 }  // namespace cogdist::simt
 

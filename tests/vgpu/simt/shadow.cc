@@ -28,7 +28,7 @@ std::optional<Conflict> Shadow::Write(Cell& cell, const Actor& actor) {
   cell.write_stamp = clocks_.Now(actor.thread / kWarpSize);
   cell.write_code = actor.code;
   cell.writer = actor.thread;
-  cell.read_block = 0;
+  cell.read_block = cell.other_readers = 0;
   cell.read_by_blocks = cell.mixed_stamps = false;
   cell.initialised = true;
   return std::nullopt;
@@ -37,8 +37,8 @@ std::optional<Conflict> Shadow::Write(Cell& cell, const Actor& actor) {
 // Nothing orders blocks of a launch.
 std::optional<Conflict> Shadow::CheckWriter(const Cell& cell,
                                             const Actor& actor,
-                                            const char* what) const {
-  if (!SameLaunch(cell.write_block)) return std::nullopt;
+                                            const char* what) {
+  if (!SameLaunch(cell.write_block)) return between_.CheckWriter(cell, what);
   const bool other_block = cell.write_block != block_;
   if (!other_block &&
       clocks_.Ordered(actor.thread, cell.writer, cell.write_stamp)) {
@@ -48,8 +48,13 @@ std::optional<Conflict> Shadow::CheckWriter(const Cell& cell,
                   other_block};
 }
 
+// Where a block of this launch has read last, readers of other streams may be
+// known besides.
 std::optional<Conflict> Shadow::CheckReaders(const Cell& cell,
-                                             const Actor& actor) const {
+                                             const Actor& actor) {
+  if (!SameLaunch(cell.read_block) || cell.other_readers != 0) {
+    if (auto conflict = between_.CheckReaders(cell)) return conflict;
+  }
   if (!SameLaunch(cell.read_block)) return std::nullopt;
   const bool other_block = cell.read_block != block_ || cell.read_by_blocks;
   if (!other_block && ReadersOrdered(cell, actor.thread)) return std::nullopt;
@@ -85,6 +90,7 @@ void Shadow::AddReader(Cell& cell, const Actor& actor) {
   const bool same_block = cell.read_block == block_;
   if (!same_block) {
     cell.read_by_blocks = SameLaunch(cell.read_block);
+    if (!cell.read_by_blocks) between_.SupersedeReader(cell);
     cell.read_block = block_;
   }
   cell.reader = actor.thread;

@@ -10,9 +10,10 @@
 #include <optional>
 #include <unordered_map>
 
+#include "tests/vgpu/simt/between.h"
 #include "tests/vgpu/simt/cell.h"
 #include "tests/vgpu/simt/clocks.h"
-#include "tests/vgpu/simt/report.h"
+#include "tests/vgpu/simt/conflict.h"
 #include "tests/vgpu/simt/source_line.h"
 
 namespace cogdist::simt {
@@ -23,20 +24,17 @@ struct Actor {
   CodeOffset code;
 };
 
-struct Conflict {
-  Fault fault;
-  const char* what;  // "read after write", ...
-  int other_thread = -1;
-  CodeOffset other_code = 0;
-  bool other_block = false;
-};
-
 // The rules, from the view of one block.
 class Shadow {
  public:
-  // Blocks from `first_block` on belong to the running launch.
-  Shadow(const Clocks& clocks, uint32_t block, uint32_t first_block)
-      : clocks_(clocks), block_(block), first_block_(first_block) {}
+  // Blocks from `first_block` on belong to the running launch; for what was
+  // before there is `between`.
+  Shadow(const Clocks& clocks, Between& between, uint32_t block,
+         uint32_t first_block)
+      : clocks_(clocks),
+        between_(between),
+        block_(block),
+        first_block_(first_block) {}
 
   std::optional<Conflict> Read(Cell& cell, const Actor& actor);
   // Is this a read that earlier ones have already answered for? Loops read the
@@ -59,13 +57,13 @@ class Shadow {
   bool SameLaunch(uint32_t block) const { return block >= first_block_; }
   bool ReadersOrdered(const Cell& cell, int thread) const;
   std::optional<Conflict> CheckWriter(const Cell& cell, const Actor& actor,
-                                      const char* what) const;
-  std::optional<Conflict> CheckReaders(const Cell& cell,
-                                       const Actor& actor) const;
+                                      const char* what);
+  std::optional<Conflict> CheckReaders(const Cell& cell, const Actor& actor);
   void AddReader(Cell& cell, const Actor& actor);
   void AddLane(Cell& cell, int lane, Stamp now);
 
   const Clocks& clocks_;
+  Between& between_;
   const uint32_t block_;
   const uint32_t first_block_;
   // Of cells with mixed_stamps: the stamp of each lane's last read.

@@ -14,7 +14,9 @@ class ShadowTest : public testing::Test {
   bool Write(int thread) { return !shadow_.Write(cell_, {thread, kCode}); }
 
   Clocks clocks_{3};
-  Shadow shadow_{clocks_, kBlock, kBlock};
+  History history_;
+  Between between_{history_, nullptr};
+  Shadow shadow_{clocks_, between_, kBlock, kBlock};
   Cell cell_;
 };
 
@@ -92,10 +94,10 @@ TEST_F(ShadowTest, ReadersOfSeveralWarps) {
 TEST_F(ShadowTest, NothingOrdersBlocksOfALaunch) {
   EXPECT_TRUE(Write(0));
   const Clocks clocks(1);
-  Shadow sibling(clocks, kBlock + 1, kBlock);
+  Shadow sibling(clocks, between_, kBlock + 1, kBlock);
   EXPECT_TRUE(sibling.Read(cell_, {0, kCode})->other_block);
   EXPECT_TRUE(sibling.Write(cell_, {0, kCode})->other_block);
-  Shadow next_launch(clocks, kBlock + 1, kBlock + 1);
+  Shadow next_launch(clocks, between_, kBlock + 1, kBlock + 1);
   EXPECT_FALSE(next_launch.Read(cell_, {0, kCode}));
   EXPECT_TRUE(next_launch.Write(cell_, {1, kCode}).has_value());
 }
@@ -104,10 +106,10 @@ TEST_F(ShadowTest, BlocksMayReadTogetherButNotThenWrite) {
   cell_.initialised = true;
   EXPECT_TRUE(Read(0));
   const Clocks clocks(1);
-  Shadow sibling(clocks, kBlock + 1, kBlock);
+  Shadow sibling(clocks, between_, kBlock + 1, kBlock);
   EXPECT_FALSE(sibling.Read(cell_, {0, kCode}));
   EXPECT_TRUE(sibling.Write(cell_, {0, kCode})->other_block);
-  Shadow next_launch(clocks, kBlock + 2, kBlock + 2);
+  Shadow next_launch(clocks, between_, kBlock + 2, kBlock + 2);
   EXPECT_FALSE(next_launch.Write(cell_, {0, kCode}));
 }
 

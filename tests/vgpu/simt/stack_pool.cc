@@ -8,7 +8,12 @@ namespace cogdist::simt {
 namespace {
 
 constexpr size_t kGuard = 4096;
-constexpr size_t kMapping = StackPool::kStackBytes + kGuard;
+// Stacks begin at different offsets within their pages: the tops of all are
+// used in turn, and would else fall into the same few lines of the caches.
+constexpr size_t kOffsets = 16;
+constexpr size_t kOffset = 256;
+constexpr size_t kMapping =
+    StackPool::kStackBytes + kGuard + kOffsets * kOffset;
 
 }  // namespace
 
@@ -25,7 +30,7 @@ void* StackPool::Get(size_t i) {
     COG_CHECK_EQ(mprotect(mapping, kGuard, PROT_NONE), 0);
     mappings_.push_back(mapping);
   }
-  return static_cast<char*>(mappings_[i]) + kGuard;
+  return static_cast<char*>(mappings_[i]) + kGuard + i % kOffsets * kOffset;
 }
 
 }  // namespace cogdist::simt

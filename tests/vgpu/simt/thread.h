@@ -4,7 +4,6 @@
 #define COGDIST_TESTS_VGPU_SIMT_THREAD_H_
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "tests/vgpu/simt/clocks.h"
@@ -38,8 +37,8 @@ struct Thread {
   CodeOffset waits_at = 0;
   bool ended = false;
 
-  std::vector<AsyncCopy> open_copies;              // not yet committed
-  std::deque<std::vector<AsyncCopy>> copy_groups;  // not yet waited for
+  std::vector<AsyncCopy> open_copies;               // not yet committed
+  std::vector<std::vector<AsyncCopy>> copy_groups;  // not yet waited for
 };
 
 }  // namespace cogdist::simt
