@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/cuda/nvcc/launch_failed.h"
+
 namespace cogdist::cuda {
 
 using GpuStream = cudaStream_t;
@@ -118,9 +120,6 @@ struct LaunchShape {
   dim3 grid, block;
   size_t shared_bytes = 0;
 };
-
-// Ends the program with the call, rank and step; defined by the host code.
-[[noreturn]] void LaunchFailed(const char* call, const char* error);
 
 template <typename Params>
 void Launch(GpuStream stream, const LaunchShape& shape, void (*kernel)(Params),
