@@ -40,7 +40,7 @@ CUresult cuStreamWriteValue64(CUstream handle, CUdeviceptr address,
                                      sizeof(*word), device, &on_device)) {
           return cudaErrorIllegalAddress;
         }
-        *work = [=, &machine] {
+        *work = [=, &machine](Stream&) {
           if (machine.IsBroken(device) || machine.IsLost(device)) return;
           __atomic_store_n(word, value, __ATOMIC_RELEASE);
         };
