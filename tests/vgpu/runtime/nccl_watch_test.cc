@@ -4,7 +4,6 @@
 #include <future>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -63,16 +62,14 @@ constexpr double kNever = 1000;
 // A watch that says what it finds instead of ending the process.
 class Watch {
  public:
-  explicit Watch(Ledger& ledger, double timeout_seconds = kNever)
+  Watch(Ledger& ledger, double timeout_seconds, std::promise<std::string>& said)
       : watch_(ledger, {.timeout_seconds = timeout_seconds,
-                        .on_failure = [this](const std::string& message) {
-                          said_.set_value(message);
+                        .on_failure = [&said](const std::string& message) {
+                          said.set_value(message);
                         }}) {}
-  std::string Wait() { return said_.get_future().get(); }
 
  private:
-  std::promise<std::string> said_;
-  CollectiveWatch watch_;
+  const CollectiveWatch watch_;
 };
 
 // A tensor of a rank, whose values do not matter.
@@ -93,28 +90,27 @@ class Zeros {
 TEST(NcclWatchTest, NamesWhoDidNotCall) {
   Machine machine({.devices = 3, .collective_timeout_seconds = kNever});
   const Ledgers ledgers(3);
-  Watch first(*ledgers.all()[0], 0.5), second(*ledgers.all()[1], 0.5);
-  const Watch third(*ledgers.all()[2]);
+  std::promise<std::string> said[3];
   std::string messages[2];
-  std::promise<void> told;
-  std::shared_future<void> both_told = told.get_future().share();
-  const auto body = [&](GpuRank& self) {
-    const Zeros x(self, 9);
-    CurrentRankTag().step = 5;
-    self.world.AllReduceSum(self.stream, x.Some(8));
-    if (self.rank == 2) both_told.wait();
-    self.world.Broadcast(self.stream, x.Some(5), 0);
-    self.world.AllReduceSum(self.stream, x.Some(9));
-    // The thread sits in CUDA, as it does when a step hangs.
-    self.stream.Synchronize();
-  };
-  std::thread waiting([&] {
-    messages[0] = first.Wait();
-    messages[1] = second.Wait();
-    told.set_value();
-  });
-  RunGpuRanks(3, body, ledgers.all());
-  waiting.join();
+  RunGpuRanks(
+      3,
+      [&](GpuRank& self) {
+        const Zeros x(self, 9);
+        CurrentRankTag().step = 5;
+        self.world.AllReduceSum(self.stream, x.Some(8));
+        self.stream.Synchronize();
+        self.world.Barrier();
+        const Watch watch(*ledgers.all()[self.rank],
+                          self.rank == 2 ? kNever : 0.5, said[self.rank]);
+        if (self.rank == 2) {
+          for (int i = 0; i < 2; ++i) messages[i] = said[i].get_future().get();
+        }
+        self.world.Broadcast(self.stream, x.Some(5), 0);
+        self.world.AllReduceSum(self.stream, x.Some(9));
+        // The thread sits in CUDA, as it does when a step hangs.
+        self.stream.Synchronize();
+      },
+      ledgers.all());
   for (int rank = 0; rank < 2; ++rank) {
     // The third: making the communicator is the first one.
     EXPECT_THAT(messages[rank],
@@ -134,8 +130,7 @@ TEST(NcclWatchTest, NamesWhoDidNotCall) {
 TEST(NcclWatchTest, NamesWhoseStreamDoesNotArrive) {
   Machine machine({.devices = 2, .collective_timeout_seconds = kNever});
   const Ledgers ledgers(2);
-  Watch watch(*ledgers.all()[0], 0.5);
-  const Watch other(*ledgers.all()[1]);
+  std::promise<std::string> said[2];
   std::promise<void> told;
   std::shared_future<void> gate = told.get_future().share();
   std::string message;
@@ -145,6 +140,8 @@ TEST(NcclWatchTest, NamesWhoseStreamDoesNotArrive) {
         const Zeros x(self, 6);
         self.stream.Synchronize();
         self.world.Barrier();  // streams do nothing while one is at the gate
+        const Watch watch(*ledgers.all()[self.rank],
+                          self.rank == 1 ? kNever : 0.5, said[self.rank]);
         if (self.rank == 1) {
           const cudaHostFn_t wait = [](void* future) {
             static_cast<std::shared_future<void>*>(future)->wait();
@@ -153,7 +150,7 @@ TEST(NcclWatchTest, NamesWhoseStreamDoesNotArrive) {
         }
         self.world.AllReduceSum(self.stream, x.Some(6));
         if (self.rank == 0) {
-          message = watch.Wait();
+          message = said[0].get_future().get();
           told.set_value();
         }
         self.stream.Synchronize();
@@ -166,16 +163,18 @@ TEST(NcclWatchTest, NamesWhoseStreamDoesNotArrive) {
 TEST(NcclWatchTest, OfAMessageThePeerIsMissing) {
   Machine machine({.devices = 3, .collective_timeout_seconds = kNever});
   const Ledgers ledgers(3);
-  Watch watch(*ledgers.all()[1], 0.5);
+  std::promise<std::string> said;
   std::promise<void> told;
   std::string message;
   RunGpuRanks(
       3,
       [&](GpuRank& self) {
         const Zeros x(self, 4);
+        self.world.Barrier();
         if (self.rank == 1) {
+          const Watch watch(*ledgers.all()[1], 0.5, said);
           self.world.Recv(self.stream, x.Some(4), 2);
-          message = watch.Wait();
+          message = said.get_future().get();
           told.set_value();
         } else if (self.rank == 2) {
           told.get_future().wait();
