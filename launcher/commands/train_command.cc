@@ -89,8 +89,8 @@ bool WillResume(const TrainingRunOptions& run) {
 }
 
 // What this rank can see for itself.
-absl::Status CheckAlone(const TrainOptions& options,
-                        const Placement& placement) {
+absl::Status CheckAlone(const TrainOptions& options, const Placement& placement,
+                        DeviceType device) {
   const TrainingRunOptions& run = options.run;
   if (run.fault.rank().value_or(0) >= placement.world_size) {
     return absl::InvalidArgumentError(
@@ -100,6 +100,7 @@ absl::Status CheckAlone(const TrainOptions& options,
   const int64_t ranks =
       options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
   RunConfig config = run.config;
+  if (device == DeviceType::kCuda) config.set_device(CUDA);  // which AUTO found
   // Whoever goes on from a checkpoint does not need it any more.
   if (WillResume(run)) config.clear_init_from();
   COG_RETURN_IF_ERROR(ValidateConfig(
@@ -112,7 +113,8 @@ absl::Status CheckAlone(const TrainOptions& options,
 
 absl::Status Check(TrainOptions& options, const Placement& placement,
                    Communicator& world, const Device& device) {
-  const absl::Status alone = Agree(world, CheckAlone(options, placement));
+  const absl::Status alone =
+      Agree(world, CheckAlone(options, placement, device.type()));
   if (!alone.ok() || options.dry_run) return alone;
   TrainingRunOptions& run = options.run;
   COG_ASSIGN_OR_RETURN(

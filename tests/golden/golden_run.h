@@ -3,6 +3,7 @@
 #ifndef COGDIST_TESTS_GOLDEN_GOLDEN_RUN_H_
 #define COGDIST_TESTS_GOLDEN_GOLDEN_RUN_H_
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/subprocess.h"
 #include "tests/temp_dir.h"
@@ -49,6 +51,39 @@ inline std::map<int64_t, nlohmann::json> ReadSteps(const std::string& path) {
     if (record.contains("loss")) steps[record["step"]] = record;
   }
   return steps;
+}
+
+// The float64 run of a case, by step.
+inline std::map<int64_t, nlohmann::json> ExpectedSteps(
+    absl::string_view source) {
+  const nlohmann::json expected = nlohmann::json::parse(
+      ReadBytes(absl::StrCat("tests/golden/", source, "/expected.json")));
+  std::map<int64_t, nlohmann::json> steps;
+  for (const nlohmann::json& step : expected["steps"]) {
+    steps[step["step"]] = step;
+  }
+  return steps;
+}
+
+inline double RelativeError(const nlohmann::json& value,
+                            const nlohmann::json& expected) {
+  return std::abs(value.get<double>() / expected.get<double>() - 1);
+}
+
+// The first `count` steps of the case: float32 in any order of summation stays
+// within 1e-6 of the losses.
+inline void ExpectFloat64Run(absl::string_view source,
+                             std::map<int64_t, nlohmann::json> steps,
+                             int64_t count) {
+  ASSERT_EQ(static_cast<int64_t>(steps.size()), count);
+  for (const auto& [step, want] : ExpectedSteps(source)) {
+    if (step > count) break;
+    const nlohmann::json& got = steps[step];
+    SCOPED_TRACE(got.dump());
+    EXPECT_LE(RelativeError(got["loss"], want["loss"]), 1e-5);
+    EXPECT_LE(RelativeError(got["grad_norm"], want["grad_norm"]), 1e-4);
+    EXPECT_NEAR(got["lr"].get<double>(), want["lr"].get<double>(), 1e-12);
+  }
 }
 
 // `cogdist ARGS` in a shell, under mpirun where `ranks` is more than 1.

@@ -38,11 +38,16 @@ target_compile_options(golden_vgpu_test PRIVATE -O1)
 target_compile_definitions(golden_vgpu_test PRIVATE
   COGDIST_BINARY="$<TARGET_FILE:cogdist>")
 add_dependencies(golden_vgpu_test cogdist)
-foreach(filter VirtualGpuTest.*cog_docmask VirtualGpuTest.*cog_gqa_tied
-    VirtualGpuTest.*cog_mha VirtualGpuTest.*softmax_mha VirtualGpuBfloat16Test)
+foreach(filter Layouts/*cog_docmask Layouts/*cog_gqa_tied OneRank
+    VirtualGpuBfloat16Test)
   add_test(NAME golden/vgpu/${filter}
     COMMAND golden_vgpu_test --gtest_filter=*${filter}*
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(golden/vgpu/${filter} PROPERTIES LABELS vgpu
     TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=passive)
 endforeach()
+# Whole runs of all cases.
+add_test(NAME golden/vgpu_slow COMMAND golden_vgpu_test
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(golden/vgpu_slow PROPERTIES LABELS slow TIMEOUT 3600
+  ENVIRONMENT "OMP_WAIT_POLICY=passive;COGDIST_ALL_STEPS=1")

@@ -28,10 +28,6 @@ using ::testing::IsEmpty;
 using Json = nlohmann::json;
 using Steps = std::map<int64_t, Json>;
 
-double RelativeError(const Json& value, const Json& expected) {
-  return std::abs(value.get<double>() / expected.get<double>() - 1);
-}
-
 // The configuration of a golden case, wherever this process runs.
 RunConfig ConfigOf(const std::string& source, const std::string& run_dir,
                    const std::vector<std::string>& changes) {
@@ -89,19 +85,6 @@ const Layout kLayouts[] = {
     {.name = "zero_3", .ranks = 2, .sets = {"parallel.zero_stage=3"}},
 };
 
-void ExpectFloat64Run(const std::string& source, Steps steps, int64_t count) {
-  const Json expected = Json::parse(
-      ReadBytes(absl::StrCat("tests/golden/", source, "/expected.json")));
-  ASSERT_EQ(static_cast<int64_t>(steps.size()), count);
-  for (const Json& want : expected["steps"]) {
-    if (want["step"] > count) break;
-    const Json& got = steps[want["step"]];
-    SCOPED_TRACE(got.dump());
-    EXPECT_LE(RelativeError(got["loss"], want["loss"]), 1e-5);
-    EXPECT_LE(RelativeError(got["grad_norm"], want["grad_norm"]), 1e-4);
-  }
-}
-
 std::vector<std::string> OnCuda(std::vector<std::string> sets) {
   sets.push_back("device=CUDA");
   return sets;
@@ -117,15 +100,29 @@ TEST_P(VirtualGpuTest, FollowsTheFloat64Run) {
       source, Train(source, layout.ranks, OnCuda(layout.sets), steps), steps);
 }
 
+std::string NameOf(
+    const testing::TestParamInfo<VirtualGpuTest::ParamType>& info) {
+  return absl::StrCat(std::get<0>(info.param), "_",
+                      std::get<1>(info.param).name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, VirtualGpuTest,
+                         testing::Combine(testing::Values("cog_docmask",
+                                                          "cog_gqa_tied"),
+                                          testing::ValuesIn(kLayouts)),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(OneRank, VirtualGpuTest,
+                         testing::Combine(testing::Values("cog_mha",
+                                                          "softmax_mha"),
+                                          testing::Values(kLayouts[0])),
+                         NameOf);
+// With the slow tests alone.
 INSTANTIATE_TEST_SUITE_P(
-    Cases, VirtualGpuTest,
-    testing::Combine(testing::Values("cog_docmask", "cog_gqa_tied", "cog_mha",
-                                     "softmax_mha"),
-                     testing::ValuesIn(kLayouts)),
-    [](const auto& info) {
-      return absl::StrCat(std::get<0>(info.param), "_",
-                          std::get<1>(info.param).name);
-    });
+    More, VirtualGpuTest,
+    testing::Combine(testing::Values("cog_mha", "softmax_mha"),
+                     testing::ValuesIn(std::vector<Layout>(
+                         std::begin(kLayouts) + 1, std::end(kLayouts)))),
+    NameOf);
 
 // A bfloat16 run has no float64 twin: it is compared with the host's. The first
 // step shows their rounding, later ones what training makes of it, as in
