@@ -152,6 +152,7 @@ struct Walk {
       const Sight sight =
           kOwnsKeys ? See<kOthers<kDim>, kOwned>(p, b, first, owned_first)
                     : See<kOwned, kOthers<kDim>>(p, b, owned_first, first);
+      whole = sight.all;
       if (sight.any) return;
       Advance();
     }
@@ -162,6 +163,7 @@ struct Walk {
   int64_t heads;  // of the owned side
   int64_t b, owned_head, owned_first;
   int64_t head, head_end, first;  // the tile of the other side
+  bool whole = false;             // all of it is seen
 };
 
 // A tile of the other side: two copies, and statistics if it is of queries.
@@ -317,14 +319,10 @@ __device__ __forceinline__ void AddTile(const AttentionBackwardLaunch& args,
                                         float (&sums1)[kDim / 8][4],
                                         float (&sums2)[kDim / 8][4]) {
   const AttentionProblem& p = args.problem;
-  const Sight sight =
-      kOwnsKeys
-          ? See<kOthers<kDim>, kOwned>(p, walk.b, walk.first, walk.owned_first)
-          : See<kOwned, kOthers<kDim>>(p, walk.b, walk.owned_first, walk.first);
   Scores<kOthers<kDim>> s, g;
   Multiply<kDim>(memory.Owned(0), memory.Other(stage, 0), s);
   Multiply<kDim>(memory.Owned(1), memory.Other(stage, 1), g);
-  if (sight.all) {
+  if (walk.whole) {
     WeighScores<kDim, kCog, kOwnsKeys, false>(
         p, memory.Queries(0), memory.Queries(stage), walk.owned_first,
         walk.first, s, g);
@@ -375,6 +373,7 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();  // and has been used
     walk.first = next.first;
     walk.head = next.head;
+    walk.whole = next.whole;
   }
   WaitForCopies<0>();
   constexpr float kUndo = kCog ? 0x1p40f : 1;

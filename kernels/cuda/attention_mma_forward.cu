@@ -7,6 +7,9 @@
 // The signed weight costs one instruction: with w' = 2^-40 w, which the
 // exponent's constant does, a' = SignedMin(w', p) is sign(p) w', and 0 where p
 // is 0, for all scores but those within 2^-40 of zero. The factor cancels in o.
+//
+// Weights are relative to a score near the row's maximum, so that most tiles
+// neither exchange maxima nor correct what was summed before.
 
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/attention_split.h"
@@ -26,6 +29,9 @@ constexpr int kWarpQueries = 16 * kRowTiles;
 constexpr int kQueries = kWarps * kWarpQueries;
 constexpr float kLog2E = 1.4426950408889634f;
 constexpr float kLn2 = 0.6931471805599453f;
+
+// Weights may be 2^kSlack before sums are corrected for a larger maximum.
+constexpr float kSlack = 8;
 
 // In a tile: as many as registers allow beside the sums.
 template <int kDim>
@@ -56,9 +62,11 @@ struct Memory {
   int *hull_begin, *hull_end;  // [kWarps]: of all queries of a warp
 };
 
-// Keys that a warp's queries see: any of them (`hull`), all of them (`core`).
+// Keys that a warp's queries see: any of them (hull), all of them (core). Small
+// numbers, because registers are scarce.
 struct WarpKeys {
-  KeyRange hull, core;
+  int hull_begin, hull_end;
+  int core_begin, core_end;
 };
 
 // Stores the ranges of this warp's queries. Queries beyond the end see all, for
@@ -72,17 +80,18 @@ __device__ __forceinline__ WarpKeys FindKeys(const AttentionProblem& p,
   const KeyRange range = VisibleKeys(p, b, first + in_tile);
   memory.begin[in_tile] = static_cast<int>(range.begin);
   memory.end[in_tile] = static_cast<int>(range.end);
-  WarpKeys keys;
-  keys.hull = Hull(range);
+  const KeyRange hull = Hull(range);
   const bool inside = first + in_tile < p.q_len;
   // The core is what no query's gap before or behind its range touches.
   const KeyRange before = {0, inside ? range.begin : 0};
   const KeyRange behind = {inside ? range.end : p.kv_len, p.kv_len};
-  const KeyRange gaps_before = Hull(before), gaps_behind = Hull(behind);
-  keys.core = {gaps_before.end, Clamp(gaps_behind.begin, p.kv_len)};
+  const WarpKeys keys = {static_cast<int>(hull.begin),
+                         static_cast<int>(hull.end),
+                         static_cast<int>(Hull(before).end),
+                         static_cast<int>(Clamp(Hull(behind).begin, p.kv_len))};
   if (lane == 0) {
-    memory.hull_begin[warp] = static_cast<int>(keys.hull.begin);
-    memory.hull_end[warp] = static_cast<int>(keys.hull.end);
+    memory.hull_begin[warp] = keys.hull_begin;
+    memory.hull_end[warp] = keys.hull_end;
   }
   return keys;
 }
@@ -103,8 +112,8 @@ __device__ __forceinline__ KeyRange BlockKeys(const Memory<kDim>& memory) {
 template <int kDim>
 struct Sums {
   float o[kRowTiles][kDim / 8][4] = {};
-  float max[kRowTiles][2];
-  float sum[kRowTiles][2] = {};
+  float reference[kRowTiles][2];  // the score that weights are relative to
+  float sum[kRowTiles][2] = {};   // of this thread's keys
 };
 
 template <int kDim>
@@ -166,31 +175,33 @@ struct RowMask {
   int begin, end;
 };
 
-// The scores of one row, half 0 or 1 of a row tile, become signed weights.
+// The largest of this thread's scores of one row, half 0 or 1 of a row tile.
 template <int kDim, bool kCog, bool kMasked>
-__device__ __forceinline__ float MaximumOfRow(
+__device__ __forceinline__ float LargestOfRow(
     const Memory<kDim>& memory, int64_t key0, int t, int half,
-    const float (&s)[kKeyTiles<kDim>][4], float max) {
+    const float (&s)[kKeyTiles<kDim>][4], float at_least) {
   [[maybe_unused]] const RowMask mask(memory, t, half, key0);
+  float largest = at_least;
 #pragma unroll
   for (int n = 0; n < kKeyTiles<kDim>; ++n) {
 #pragma unroll
     for (int i = 2 * half; i < 2 * half + 2; ++i) {
       const float x = Magnitude<kCog>(s[n][i]);
-      if (!kMasked || mask.Sees(n, i)) max = fmaxf(max, x);
+      if (!kMasked || mask.Sees(n, i)) largest = fmaxf(largest, x);
     }
   }
-  return QuadReduce(max, Max());
+  return largest;
 }
 
+// The scores of one row become signed weights.
 template <int kDim, bool kCog, bool kMasked>
 __device__ __forceinline__ void WeighRow(const Memory<kDim>& memory,
                                          int64_t key0, int t, int half,
-                                         float scale, float max,
+                                         float scale, float reference,
                                          float (&s)[kKeyTiles<kDim>][4],
                                          float& sum) {
   [[maybe_unused]] const RowMask mask(memory, t, half, key0);
-  const float shift = -max * scale - (kCog ? 40 : 0);
+  const float shift = -reference * scale - (kCog ? 40 : 0);
 #pragma unroll
   for (int n = 0; n < kKeyTiles<kDim>; ++n) {
 #pragma unroll
@@ -206,32 +217,51 @@ __device__ __forceinline__ void WeighRow(const Memory<kDim>& memory,
   }
 }
 
-// New maxima, sums and weights; what was summed so far is corrected, where any
-// row of the warp has a new maximum.
+// Makes the maxima so far of a row tile's rows their references, and corrects
+// what was summed. `largest` are this thread's.
+template <int kDim>
+__device__ __forceinline__ void RaiseReferences(float scale,
+                                                const float (&largest)[2],
+                                                int t, Sums<kDim>& sums) {
+  float correction[2];
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const float max = QuadReduce(largest[half], Max());
+    correction[half] = Exp2((sums.reference[t][half] - max) * scale);
+    sums.reference[t][half] = max;
+    sums.sum[t][half] *= correction[half];
+  }
+#pragma unroll
+  for (int d = 0; d < kDim / 8; ++d) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) sums.o[t][d][i] *= correction[i / 2];
+  }
+}
+
 template <int kDim, bool kCog, bool kMasked>
 __device__ __forceinline__ void Weigh(const Memory<kDim>& memory, int64_t key0,
                                       float scale, Scores<kDim>& s,
                                       Sums<kDim>& sums) {
+  const float slack = kSlack / scale;
 #pragma unroll
   for (int t = 0; t < kRowTiles; ++t) {
-    float correction[2];
+    float largest[2];
+    bool exceeds = false;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float before = sums.max[t][half];
-      const float max = MaximumOfRow<kDim, kCog, kMasked>(memory, key0, t, half,
-                                                          s[t], before);
-      correction[half] = Exp2((before - max) * scale);
-      sums.max[t][half] = max;
-      sums.sum[t][half] *= correction[half];
-      WeighRow<kDim, kCog, kMasked>(memory, key0, t, half, scale, max, s[t],
-                                    sums.sum[t][half]);
+      const float reference = sums.reference[t][half];
+      largest[half] = LargestOfRow<kDim, kCog, kMasked>(memory, key0, t, half,
+                                                        s[t], reference);
+      exceeds |= largest[half] - reference > slack;
     }
-    const bool changed = correction[0] != 1 || correction[1] != 1;
-    if (__ballot_sync(kAllLanes, changed) == 0) continue;
+    if (__ballot_sync(kAllLanes, exceeds) != 0) {
+      RaiseReferences(scale, largest, t, sums);
+    }
 #pragma unroll
-    for (int d = 0; d < kDim / 8; ++d) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) sums.o[t][d][i] *= correction[i / 2];
+    for (int half = 0; half < 2; ++half) {
+      WeighRow<kDim, kCog, kMasked>(memory, key0, t, half, scale,
+                                    sums.reference[t][half], s[t],
+                                    sums.sum[t][half]);
     }
   }
 }
@@ -299,9 +329,10 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
       const float sum = QuadReduce(sums.sum[t][half], Add());
       const float factor = sum == 0 ? 0 : 1 / sum;
       if (lane % 4 == 0 && row < p.q_len) {
-        const float max = sums.max[t][half] * p.scale;
+        const float reference = sums.reference[t][half] * p.scale;
         At(args.lse, b, place.head, row) =
-            sum == 0 ? -INFINITY : max + logf(sum) + (kCog ? 40 * kLn2 : 0);
+            sum == 0 ? -INFINITY
+                     : reference + logf(sum) + (kCog ? 40 * kLn2 : 0);
       }
 #pragma unroll
       for (int d = 0; d < kDim / 8; ++d) {
@@ -370,23 +401,25 @@ __global__ void __launch_bounds__(kThreads)
   Sums<kDim> sums;
 #pragma unroll
   for (int t = 0; t < kRowTiles; ++t) {
-    // |p| is never below 0. For softmax, less than any score, but finite, so
-    // that differences are numbers.
-    sums.max[t][0] = sums.max[t][1] = kCog ? 0 : -1e30f;
+    // |p| is never below 0, and often never far above. For softmax, less than
+    // any score, but finite, so that differences are numbers.
+    sums.reference[t][0] = sums.reference[t][1] = kCog ? 0 : -1e30f;
   }
-  for (int64_t key0 = keys.begin; key0 < keys.end; key0 += kKeys<kDim>) {
+  const int key_end = static_cast<int>(keys.end);
+  for (int key0 = static_cast<int>(keys.begin); key0 < key_end;
+       key0 += kKeys<kDim>) {
     WaitForCopies<0>();
     __syncthreads();  // this tile's keys are there, the last one's values used
     copy_tile(memory.v, v, args.v.row_stride, key0);
     const bool seen =
-        key0 < mine.hull.end && key0 + kKeys<kDim> > mine.hull.begin;
+        key0 < mine.hull_end && key0 + kKeys<kDim> > mine.hull_begin;
     const bool whole =
-        key0 >= mine.core.begin && key0 + kKeys<kDim> <= mine.core.end;
+        key0 >= mine.core_begin && key0 + kKeys<kDim> <= mine.core_end;
     Scores<kDim> s;
     if (seen) ComputeScores(memory, s);
     WaitForCopies<0>();
     __syncthreads();  // its values are there, its keys used
-    if (key0 + kKeys<kDim> < keys.end) {
+    if (key0 + kKeys<kDim> < key_end) {
       copy_tile(memory.k, k, args.k.row_stride, key0 + kKeys<kDim>);
     }
     if (!seen) continue;

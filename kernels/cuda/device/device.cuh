@@ -34,8 +34,7 @@
 //   Exp2(x)
 //       2^x to 2 ulp; denormals are zero
 //   SignedMin(x, y)
-//       min(|x|, |y|) with the sign of x y: for x > 0 and any y it is at most
-//       x, has the sign of y, and is 0 where y is
+//       min(x, |y|) with the sign of y, for x >= 0: so 0 where y is
 //
 // Memory is ordered by __syncthreads and __syncwarp alone: never by a shuffle,
 // a vote, ldmatrix or mma.

@@ -25,19 +25,23 @@ struct MmaTile {
   }
 
   // Copies rows [0, kRows) of `from`, `stride` elements apart, with kThreads
-  // threads; those from `valid` on become zeros.
+  // threads; those from `valid` on become zeros. A thread has one chunk of
+  // every kStep-th row, whose places differ by constants.
   template <int kRows, int kThreads>
   static __device__ __forceinline__ void CopyRows(uint32_t to, const Bf16* from,
                                                   int64_t stride,
                                                   int64_t valid) {
-    static_assert(kRows * kChunks % kThreads == 0);
+    constexpr int kStep = kThreads / kChunks;
+    static_assert(kThreads % kChunks == 0 && kRows % kStep == 0);
+    static_assert(kStep % 8 == 0, "chunks are permuted alike");
+    const int row = threadIdx.x / kChunks, chunk = threadIdx.x % kChunks;
+    const int rows = valid < kRows ? static_cast<int>(valid) : kRows;
+    to += At(row, chunk);
+    from += row * stride + chunk * 8;
 #pragma unroll
-    for (int i = 0; i < kRows * kChunks / kThreads; ++i) {
-      const int at = i * kThreads + threadIdx.x;
-      const int row = at / kChunks, chunk = at % kChunks;
-      const bool inside = row < valid;
-      CopyAsync16(to + At(row, chunk),
-                  from + (inside ? row : 0) * stride + chunk * 8, inside);
+    for (int i = 0; i < kRows; i += kStep) {
+      CopyAsync16(to + i * kRowBytes, from, row + i < rows);
+      from += kStep * stride;
     }
   }
 

@@ -65,9 +65,8 @@ __device__ __forceinline__ float SignedMin(float x, float y) {
   asm("min.xorsign.abs.f32 %0, %1, %2;" : "=f"(least) : "f"(x), "f"(y));
   return least;
 #else
-  const float least = fminf(fabsf(x), fabsf(y));
-  return BitsFloat(FloatBits(least) |
-                   ((FloatBits(x) ^ FloatBits(y)) & 0x80000000u));
+  const float least = fminf(x, fabsf(y));
+  return BitsFloat(FloatBits(least) | (FloatBits(y) & 0x80000000u));
 #endif
 }
 

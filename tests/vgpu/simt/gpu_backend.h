@@ -86,9 +86,8 @@ __forceinline__ float Exp2(float x) {
   return FlushDenormal(std::exp2(FlushDenormal(x)));
 }
 __forceinline__ float SignedMin(float x, float y) {
-  const float least = std::fmin(std::fabs(x), std::fabs(y));
-  return BitsFloat(FloatBits(least) |
-                   ((FloatBits(x) ^ FloatBits(y)) & 0x80000000u));
+  const float least = std::fmin(x, std::fabs(y));
+  return BitsFloat(FloatBits(least) | (FloatBits(y) & 0x80000000u));
 }
 
 __forceinline__ void CopyAsync16(uint32_t to, const void* from) {
