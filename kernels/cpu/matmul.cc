@@ -23,7 +23,7 @@ Widened Widen(const MatMulArgs& args, char* memory) {
   Widened result = {.args = args};
   MatMulArgs& wide = result.args;
   for (TensorView* x : {&wide.c, &wide.a, &wide.b, &wide.bias}) {
-    if (!*x || x->dtype == DType::kFloat32) continue;
+    if (x->dtype == DType::kFloat32) continue;
     *x = TensorView(memory + result.bytes, DType::kFloat32, x->shape);
     result.bytes += AlignUp(x->bytes());
   }

@@ -114,7 +114,8 @@ MatMulPlan::MatMulPlan(cublasLtHandle_t handle, const MatMulKey& key) {
                   CUBLASLT_EPILOGUE_BIAS);
     // The choice of a kernel reads the alignment off the address, and only
     // that: it must not be better than what the key says.
-    SetBias(reinterpret_cast<const void*>(uintptr_t{0} + key.align_bias));
+    SetBias(
+        reinterpret_cast<const void*>(static_cast<uintptr_t>(key.align_bias)));
   }
   const auto factor = [&](bool transpose, int64_t rows, int64_t cols,
                           int64_t row) {
