@@ -19,6 +19,7 @@
 namespace cogdist {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Lt;
 using ::testing::Not;
@@ -105,7 +106,8 @@ class ChangedKernelTest : public AttentionGpuTest,
     ASSERT_EQ(wrong.size(), right.size());
     EXPECT_THAT(ErrorOf(wrong, right, right), Not(Lt(0.1)));
   }
-  void ExpectFault(const std::string& text, simt::Fault fault) {
+  void ExpectFault(const std::string& text,
+                   const testing::Matcher<simt::Fault>& fault) {
     for (int seed = 1; seed <= 3; ++seed) {
       Output(text, seed);
       ASSERT_THAT(emulator_.reports(), SizeIs(1));
@@ -144,10 +146,12 @@ TEST_P(ChangedKernelTest, OneGroupTooFewWaitedFor) {
       simt::Fault::kInFlight);
 }
 
+// Which fault is found first depends on the schedule.
 TEST_P(ChangedKernelTest, NoBarriers) {
   ExpectFault(Changed(text_, "bar.sync",
                       [](const std::string&) { return std::string(); }),
-              simt::Fault::kRace);
+              AnyOf(simt::Fault::kRace, simt::Fault::kUninitialised,
+                    simt::Fault::kInFlight));
 }
 
 // The logarithms of sums, a number for each of 128 queries.
