@@ -58,6 +58,15 @@ absl::Status Prepare(const RankProgram& program, const Placement& placement,
                program.check(placement, *rank.world, rank.device()));
 }
 
+// The way out of an error on one of several ranks.
+void EndJobOn(const absl::Status& error, Bootstrap& bootstrap) {
+  if (error.ok() || bootstrap.placement().world_size == 1) return;
+  const absl::Status with_rank(
+      error.code(),
+      absl::StrCat("rank ", bootstrap.placement().rank, ": ", error.message()));
+  bootstrap.Abort(static_cast<int>(ReportError(with_rank, std::cerr)));
+}
+
 absl::StatusOr<ExitCode> RunBody(const RankProgram& program,
                                  Bootstrap& bootstrap, Beginnings rank) {
   const Placement& placement = bootstrap.placement();
@@ -77,7 +86,10 @@ absl::StatusOr<ExitCode> RunBody(const RankProgram& program,
                        MakeRankContext(placement, mesh, std::move(device),
                                        std::move(rank.world)));
   context.ledger = bootstrap.ledger();
-  return program.body(context);
+  const absl::StatusOr<ExitCode> result = program.body(context);
+  // While the context is whole: its end may wait for the other ranks.
+  EndJobOn(result.status(), bootstrap);
+  return result;
 }
 
 // Until the configuration is known to be good, any time may be in it.
@@ -133,12 +145,7 @@ absl::StatusOr<ExitCode> RunAsRank(const RankProgram& program) {
   WarnOfIdleCores(bootstrap);
   const absl::StatusOr<ExitCode> result =
       RunBody(program, bootstrap, std::move(own));
-  if (!result.ok() && bootstrap.placement().world_size > 1) {
-    const absl::Status with_rank(
-        result.status().code(),
-        absl::StrCat("rank ", rank, ": ", result.status().message()));
-    bootstrap.Abort(static_cast<int>(ReportError(with_rank, std::cerr)));
-  }
+  EndJobOn(result.status(), bootstrap);
   bootstrap.Finish();
   return result;
 }

@@ -18,8 +18,8 @@
 namespace cogdist {
 namespace {
 
-// Five for each group: the mesh's, a model's two, a pipeline's two links.
-constexpr int kMaxLanes = 64;
+// Five for each group: the mesh's, a model's two, a pipeline's four neighbours.
+constexpr int kMaxLanes = 96;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 // A short text in a file; written before it is published, then left alone.

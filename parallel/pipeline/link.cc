@@ -50,7 +50,7 @@ void PipelineLink::PostReceive() {
   const int slot = free_slots_.back();
   free_slots_.pop_back();
   receive_stream_->Wait(receive_slots_[slot].free);
-  args_.group->Recv(*receive_stream_, receive_slots_[slot].tensor, args_.from);
+  args_.before->Recv(*receive_stream_, receive_slots_[slot].tensor, 0);
   coming_.push_back({.slot = slot, .arrived = receive_stream_->Record()});
 }
 
@@ -79,9 +79,20 @@ TensorView PipelineLink::BeginSend() {
 void PipelineLink::EndSend() {
   Slot& slot = send_slots_[next_send_];
   send_stream_->Wait(args_.compute->Record());
-  args_.group->Send(*send_stream_, slot.tensor, args_.to);
+  args_.after->Send(*send_stream_, slot.tensor, 1);
   slot.free = send_stream_->Record();
   next_send_ = (next_send_ + 1) % args_.send_buffers;
+}
+
+Traffic PipelineLink::traffic() const {
+  Traffic sum;
+  for (const auto* group : {&args_.before, &args_.after}) {
+    if (*group == nullptr) continue;
+    const Traffic traffic = (*group)->traffic();
+    sum.data_bytes += traffic.data_bytes;
+    sum.control_bytes += traffic.control_bytes;
+  }
+  return sum;
 }
 
 std::vector<Stream*> PipelineLink::streams() const {

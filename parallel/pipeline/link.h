@@ -21,15 +21,18 @@ namespace cogdist {
 class PipelineLink {
  public:
   struct Args {
-    // This link's alone: the nth tensor sent meets the nth receive.
-    std::unique_ptr<Communicator> group;
+    // From the rank before, as rank 0, to this one, as rank 1, and likewise to
+    // the rank after; null where nothing comes or goes. For nothing else: the
+    // nth tensor sent meets the nth receive, and on GPUs operations of one
+    // communicator follow each other, whatever their streams, so that a receive
+    // that is posted ahead would hold up a send.
+    std::unique_ptr<Communicator> before;
+    std::unique_ptr<Communicator> after;
     // Where tensors are read and written; outlives the link, as its device
     // does.
     Stream* compute = nullptr;
     Shape shape;
     DType dtype = DType::kFloat32;
-    int from = 0;  // ranks of the group
-    int to = 0;
     int receive_buffers = 0;  // 0: nothing comes
     int send_buffers = 0;     // 0: nothing goes
   };
@@ -59,7 +62,7 @@ class PipelineLink {
   int64_t buffer_bytes() const { return buffer_.bytes(); }
   // Scratch memory of its streams.
   int64_t workspace_bytes() const;
-  Traffic traffic() const { return args_.group->traffic(); }
+  Traffic traffic() const;
   // Since its creation: for how long the compute stream could not go on for
   // want of a tensor or of memory to write to. 0 where streams run by
   // themselves, as on a GPU.

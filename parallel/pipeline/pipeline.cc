@@ -1,6 +1,6 @@
 #include "parallel/pipeline/pipeline.h"
 
-#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,12 +11,27 @@
 namespace cogdist {
 namespace {
 
-// A communicator of the same ranks with message counts of its own.
-absl::StatusOr<std::unique_ptr<Communicator>> Duplicate(
-    Communicator& group, absl::string_view name) {
-  std::vector<int> ranks(group.size());
-  std::iota(ranks.begin(), ranks.end(), 0);
-  return group.Split(ranks, name);
+// A rank's ways to its neighbours in a ring.
+struct Neighbours {
+  std::unique_ptr<Communicator> before, after;
+};
+
+// Communicators of two for messages of each rank to the one `step` after it,
+// but for those of rank `last`, where there is one. Every pair meets in the
+// order of the ranks, so that nobody waits for ever.
+absl::StatusOr<Neighbours> Connect(Communicator& group, int step,
+                                   std::optional<int> last,
+                                   absl::string_view name) {
+  Neighbours neighbours;
+  const int size = group.size(), rank = group.rank();
+  for (int from = 0; size > 1 && from < size; ++from) {
+    const int to = (from + step + size) % size;
+    if (from == last || (rank != from && rank != to)) continue;
+    const int pair[] = {from, to};
+    COG_ASSIGN_OR_RETURN((rank == from ? neighbours.after : neighbours.before),
+                         group.Split(pair, name));
+  }
+  return neighbours;
 }
 
 }  // namespace
@@ -47,30 +62,30 @@ Pipeline::Pipeline(const Args& args, const PipelineShape& shape, int rank)
 
 absl::Status Pipeline::CreateLinks(const Args& args) {
   const PipelineBuffers buffers = BuffersOf(shape_, rank_);
-  const int next = (rank_ + 1) % shape_.ranks;
-  const int previous = (rank_ + shape_.ranks - 1) % shape_.ranks;
-  // With two ranks, next and previous are the same: activations and gradients
-  // would be mixed up in one group.
-  COG_ASSIGN_OR_RETURN(auto forward_group,
-                       Duplicate(args.group, "pipeline activations"));
-  COG_ASSIGN_OR_RETURN(auto backward_group,
-                       Duplicate(args.group, "pipeline gradients"));
-  COG_ASSIGN_OR_RETURN(activations_,
-                       PipelineLink::Create({.group = std::move(forward_group),
-                                             .compute = &args.compute,
-                                             .shape = args.boundary,
-                                             .dtype = args.dtype,
-                                             .from = previous,
-                                             .to = next,
-                                             .receive_buffers = buffers.inputs,
-                                             .send_buffers = buffers.outputs}));
+  // Only chunks close the ring.
+  const bool closed = shape_.chunks > 1;
+  const auto last = [closed](int rank) {
+    return closed ? std::nullopt : std::optional<int>(rank);
+  };
   COG_ASSIGN_OR_RETURN(
-      gradients_, PipelineLink::Create({.group = std::move(backward_group),
+      Neighbours forward,
+      Connect(args.group, 1, last(shape_.ranks - 1), "pipeline activations"));
+  COG_ASSIGN_OR_RETURN(Neighbours backward,
+                       Connect(args.group, -1, last(0), "pipeline gradients"));
+  COG_ASSIGN_OR_RETURN(
+      activations_, PipelineLink::Create({.before = std::move(forward.before),
+                                          .after = std::move(forward.after),
+                                          .compute = &args.compute,
+                                          .shape = args.boundary,
+                                          .dtype = args.dtype,
+                                          .receive_buffers = buffers.inputs,
+                                          .send_buffers = buffers.outputs}));
+  COG_ASSIGN_OR_RETURN(
+      gradients_, PipelineLink::Create({.before = std::move(backward.before),
+                                        .after = std::move(backward.after),
                                         .compute = &args.compute,
                                         .shape = args.boundary,
                                         .dtype = args.dtype,
-                                        .from = next,
-                                        .to = previous,
                                         .receive_buffers = buffers.d_outputs,
                                         .send_buffers = buffers.d_inputs}));
   return absl::OkStatus();
