@@ -1,5 +1,6 @@
 #include "kernels/cuda/rmsnorm_launch.h"
 
+#include "kernels/cuda/column_sum_launch.h"
 #include "tests/kernels/cuda/gpu_test.h"
 
 namespace cogdist {
@@ -118,8 +119,8 @@ TEST_F(CudaRmsNormTest, Backward) {
     cuda::LaunchRmsNormBackward(
         stream(), {.dx = gpu_dx,
                    .dgain = gpu_dgain,
-                   .partial = Allocate<float>(
-                       cuda::RowRanges(rows_) * hidden_, "partial"),
+                   .partial = Allocate<float>(cuda::RowRanges(rows_) * hidden_,
+                                              "partial"),
                    .dy = Upload(dy, "dy"),
                    .x = Upload(x, "x"),
                    .gain = Upload(gain, "gain"),

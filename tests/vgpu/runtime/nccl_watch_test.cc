@@ -15,7 +15,7 @@
 #include "gmock/gmock.h"
 #include "nccl.h"
 #include "parallel/collective_watch.h"
-#include "runtime/cuda/cuda_graph.h"
+#include "runtime/cuda/cuda_stream.h"
 #include "tests/temp_dir.h"
 #include "tests/vgpu/runtime/gpu_ranks.h"
 #include "tests/vgpu/runtime/machine.h"
@@ -254,10 +254,10 @@ TEST(NcclWatchTest, WithoutAWatchAGraphMayHoldCollectives) {
     GpuTensor x(self.device, DType::kFloat32, 1);
     x.Set(self.stream, {self.rank + 1.0F});
     const auto body = [&] { self.world.AllReduceSum(self.stream, x.view()); };
-    auto graph = CudaGraph::Capture(AsCudaStream(self.stream), body);
+    auto graph = AsGpuStream(self.stream).Capture(body);
     ASSERT_TRUE(graph.ok()) << graph.status();
-    graph->Launch(AsCudaStream(self.stream));
-    graph->Launch(AsCudaStream(self.stream));
+    (*graph)->Launch(AsGpuStream(self.stream));
+    (*graph)->Launch(AsGpuStream(self.stream));
     EXPECT_EQ(x.Get(self.stream)[0], 6);
   });
 }
@@ -290,9 +290,10 @@ TEST_F(NcclDeathTest, WithAWatchACaptureIsRefused) {
             [](GpuRank& self) {
               const Zeros x(self, 1);
               if (self.rank == 1) return;
-              CudaGraph::Capture(AsCudaStream(self.stream), [&] {
-                self.world.AllReduceSum(self.stream, x.Some(1));
-              }).IgnoreError();
+              AsGpuStream(self.stream)
+                  .Capture(
+                      [&] { self.world.AllReduceSum(self.stream, x.Some(1)); })
+                  .IgnoreError();
             },
             /*watched=*/true);
       },
