@@ -111,7 +111,8 @@ class ChangedKernelTest : public AttentionGpuTest,
     for (int seed = 1; seed <= 3; ++seed) {
       Output(text, seed);
       ASSERT_THAT(emulator_.reports(), SizeIs(1));
-      EXPECT_EQ(emulator_.reports()[0].fault, fault) << emulator_.reports()[0];
+      EXPECT_THAT(emulator_.reports()[0].fault, fault)
+          << emulator_.reports()[0];
       EXPECT_THAT(emulator_.reports()[0].source, HasSubstr("forward.ptx:"));
     }
   }

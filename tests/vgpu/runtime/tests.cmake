@@ -17,7 +17,8 @@ if(NOT COGDIST_SANITIZE)
   set_tests_properties(vgpu/runtime/stream_race_slow PROPERTIES
     LABELS slow TIMEOUT 900 ENVIRONMENT COGDIST_ALL_SEEDS=1)
 endif()
-cogdist_test(vgpu/runtime/bench LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+cogdist_test(vgpu/runtime/bench LABELS vgpu
+  LIBS cogdist_launcher cogdist_cuda_on_vgpu)
 cogdist_test(vgpu/runtime/cuda_backend LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 cogdist_test(vgpu/runtime/nccl_watch LABELS vgpu LIBS cogdist_cuda_on_vgpu)
 

@@ -8,7 +8,7 @@
 #include "parallel/thread_transport.h"
 #include "runtime/buffer.h"
 #include "runtime/cpu/cpu_device.h"
-#include "tests/gpu/gpu_device.h"
+#include "tests/parallel/gpu/gpu_device.h"
 
 namespace cogdist {
 namespace {

@@ -1,12 +1,12 @@
 # Tests on whatever GPU there is; where there is none they are skipped and say
 # what they lack. The same programs run on a virtual GPU, which proves the tests.
 
-# cogdist_gpu_test(NAME [LIBS ...]): gpu/NAME_test.cc as gpu/NAME and, on the
-# virtual GPU, as gpu/NAME_vgpu.
+# cogdist_gpu_test(NAME [LIBS ...]): parallel/gpu/NAME_test.cc as
+# parallel/gpu/NAME and, on the virtual GPU, as parallel/gpu/NAME_vgpu.
 function(cogdist_gpu_test name)
   cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
-  cogdist_test(gpu/${name} LABELS gpu LIBS ${ARG_LIBS} cogdist_parallel)
-  set(target gpu_${name}_test)
+  cogdist_test(parallel/gpu/${name} LABELS gpu LIBS ${ARG_LIBS})
+  set(target parallel_gpu_${name}_test)
   # The module takes what it shares with the program from the program: all of it
   # has to be there, used or not.
   set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON
@@ -19,12 +19,12 @@ function(cogdist_gpu_test name)
     add_dependencies(${target} cogdist_cuda)
   endif()
   # One device: processes have no virtual GPU in common.
-  add_test(NAME gpu/${name}_vgpu COMMAND ${target}
+  add_test(NAME parallel/gpu/${name}_vgpu COMMAND ${target}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set(environment OMP_WAIT_POLICY=passive COGDIST_VGPU_CHECK=0
     COGDIST_GOLDEN_STEPS=2
     COGDIST_GPU_MODULE=${CMAKE_BINARY_DIR}/libcogdist_vgpu.so)
-  set_tests_properties(gpu/${name}_vgpu PROPERTIES LABELS vgpu TIMEOUT 600
+  set_tests_properties(parallel/gpu/${name}_vgpu PROPERTIES LABELS vgpu TIMEOUT 600
     ENVIRONMENT "${environment}")
 endfunction()
 

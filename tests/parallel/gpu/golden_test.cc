@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/golden/golden_run.h"
-#include "tests/gpu/gpu_device.h"
+#include "tests/parallel/gpu/gpu_device.h"
 
 namespace cogdist {
 namespace {

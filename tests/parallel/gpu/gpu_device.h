@@ -2,8 +2,8 @@
 // (COGDIST_GPU_MODULE names another one). Where there is none, tests are
 // skipped, and say what they lack.
 
-#ifndef COGDIST_TESTS_GPU_GPU_DEVICE_H_
-#define COGDIST_TESTS_GPU_GPU_DEVICE_H_
+#ifndef COGDIST_TESTS_PARALLEL_GPU_GPU_DEVICE_H_
+#define COGDIST_TESTS_PARALLEL_GPU_GPU_DEVICE_H_
 
 #include <memory>
 #include <string>
@@ -61,4 +61,4 @@ inline std::unique_ptr<Device> OpenGpu(int index = 0) {
 
 }  // namespace cogdist
 
-#endif  // COGDIST_TESTS_GPU_GPU_DEVICE_H_
+#endif  // COGDIST_TESTS_PARALLEL_GPU_GPU_DEVICE_H_

@@ -20,9 +20,9 @@
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
 #include "runtime/buffer.h"
-#include "tests/gpu/gpu_device.h"
 #include "tests/kernels/attention_reference.h"
 #include "tests/kernels/kernel_test.h"
+#include "tests/parallel/gpu/gpu_device.h"
 
 namespace cogdist {
 namespace {
