@@ -39,11 +39,15 @@ HWY_POP_ATTRIBUTES
 
 namespace cogdist::cpu {
 
+namespace {
+
+// Found out once: Highway's answer takes a while, and makes it choose anew.
+const bool has_avx512 = (hwy::SupportedTargets() & HWY_AVX3) != 0;
+
+}  // namespace
+
 TileProductFunction FindBf16Product() {
-  // The rest of the tile's work runs on Highway's choice: where that is held
-  // back (tests do), so is this.
-  const bool avx512 = (hwy::SupportedTargets() & HWY_AVX3) != 0;
-  if (!avx512 || !__builtin_cpu_supports("avx512bf16")) return nullptr;
+  if (!has_avx512 || !__builtin_cpu_supports("avx512bf16")) return nullptr;
   return &Product<Avx512Bf16>;
 }
 

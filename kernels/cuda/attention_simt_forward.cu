@@ -148,9 +148,10 @@ struct MergeWeights {
 __global__ void __launch_bounds__(kMergeThreads)
     AttentionMergeKernel(AttentionMergeLaunch args) {
   const int64_t b = blockIdx.x / args.q_len, row = blockIdx.x % args.q_len;
-  for (int64_t i = threadIdx.x; i < args.heads * args.head_dim;
-       i += kMergeThreads) {
-    const int64_t head = i / args.head_dim, d = i % args.head_dim;
+  const int head_dim = static_cast<int>(args.head_dim);
+  const int hidden = static_cast<int>(args.heads) * head_dim;
+  for (int i = threadIdx.x; i < hidden; i += kMergeThreads) {
+    const int head = i / head_dim, d = i % head_dim;
     const MergeWeights w(At(args.lse, b, head, row),
                          At(args.other_lse, b, head, row));
     float& o = RowOf<float>(args.o, b, row, head)[d];

@@ -146,10 +146,11 @@ __global__ void __launch_bounds__(kThreads)
   }
   const int64_t ranges = gridDim.x, range = blockIdx.x;
   const int64_t end = (range + 1) * args.rows / ranges;
+  const float scale = 1 / static_cast<float>(args.hidden);
   for (int64_t row = range * args.rows / ranges; row < end; ++row) {
     RowSums sums = AddParamGradients<T, Gain, kCount>(args, row, dgain, dbias);
-    sums.g = BlockReduce<kThreads>(sums.g, scratch, Add()) / args.hidden;
-    sums.g_n = BlockReduce<kThreads>(sums.g_n, scratch, Add()) / args.hidden;
+    sums.g = BlockReduce<kThreads>(sums.g, scratch, Add()) * scale;
+    sums.g_n = BlockReduce<kThreads>(sums.g_n, scratch, Add()) * scale;
     StoreInputGradient<T, Gain, kCount>(args, row, sums);
   }
   float* const to = args.partial + range * 2 * args.hidden;

@@ -193,9 +193,9 @@ Command BenchCommand() {
           },
       .notes =
           "Shares are of the rate of square matrix products in the same "
-          "precision (GEMM) and\nof a large copy's bytes, on the same device "
-          "and threads, measured in the same run.\nWhat the predictions rest "
-          "on and how far they are off: docs/performance.md.",
+          "precision (GEMM)\nand of a large copy's bytes, on the same device "
+          "and threads, measured in the\nsame run. What the predictions rest "
+          "on and how far they are off:\ndocs/performance.md.",
       .run = RunBench,
   };
 }
