@@ -89,7 +89,10 @@ class Image {
     kernel.stack_bytes = Attribute(".nv.info", kFrameSize, number);
     const auto shared = sections_.find(".nv.shared." + symbol);
     if (shared != sections_.end()) {
-      kernel.static_shared_bytes = static_cast<int>(shared->second.sh_size);
+      // Since sm_90 with what the system reserves, as all blocks pay it.
+      const int reserved = kernel.target < 90 ? 0 : kReservedSharedBytes;
+      kernel.static_shared_bytes =
+          static_cast<int>(shared->second.sh_size) - reserved;
     }
     kernel.threads = Attribute(".nv.info." + symbol, kMaxThreads, -1);
     for (size_t at = 0; at < text.sh_size; at += 16) {
