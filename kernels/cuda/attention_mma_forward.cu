@@ -8,8 +8,9 @@
 // exponent's constant does, a' = SignedMin(w', p) is sign(p) w', and 0 where p
 // is 0, for all scores but those within 2^-40 of zero. The factor cancels in o.
 //
-// Weights are relative to a score near the row's maximum, so that most tiles
-// neither exchange maxima nor correct what was summed before.
+// Weights are relative to the row's maximum so far, so that the largest is 1,
+// in bfloat16 too. Tiles without a new maximum neither exchange maxima nor
+// correct what was summed before.
 
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/attention_split.h"
@@ -29,9 +30,6 @@ constexpr int kWarpQueries = 16 * kRowTiles;
 constexpr int kQueries = kWarps * kWarpQueries;
 constexpr float kLog2E = 1.4426950408889634f;
 constexpr float kLn2 = 0.6931471805599453f;
-
-// Weights may be 2^kSlack before sums are corrected for a larger maximum.
-constexpr float kSlack = 8;
 
 // In a tile: as many as registers allow beside the sums.
 template <int kDim>
@@ -112,8 +110,8 @@ __device__ __forceinline__ KeyRange BlockKeys(const Memory<kDim>& memory) {
 template <int kDim>
 struct Sums {
   float o[kRowTiles][kDim / 8][4] = {};
-  float reference[kRowTiles][2];  // the score that weights are relative to
-  float sum[kRowTiles][2] = {};   // of this thread's keys
+  float max[kRowTiles][2];
+  float sum[kRowTiles][2] = {};  // of this thread's keys
 };
 
 template <int kDim>
@@ -197,11 +195,11 @@ __device__ __forceinline__ float LargestOfRow(
 template <int kDim, bool kCog, bool kMasked>
 __device__ __forceinline__ void WeighRow(const Memory<kDim>& memory,
                                          int64_t key0, int t, int half,
-                                         float scale, float reference,
+                                         float scale, float max,
                                          float (&s)[kKeyTiles<kDim>][4],
                                          float& sum) {
   [[maybe_unused]] const RowMask mask(memory, t, half, key0);
-  const float shift = -reference * scale - (kCog ? 40 : 0);
+  const float shift = -max * scale - (kCog ? 40 : 0);
 #pragma unroll
   for (int n = 0; n < kKeyTiles<kDim>; ++n) {
 #pragma unroll
@@ -217,18 +215,18 @@ __device__ __forceinline__ void WeighRow(const Memory<kDim>& memory,
   }
 }
 
-// Makes the maxima so far of a row tile's rows their references, and corrects
-// what was summed. `largest` are this thread's.
+// New maxima of a row tile, from the largest scores of each thread, and what
+// was summed before corrected for them.
 template <int kDim>
-__device__ __forceinline__ void RaiseReferences(float scale,
-                                                const float (&largest)[2],
-                                                int t, Sums<kDim>& sums) {
+__device__ __forceinline__ void RaiseMaxima(float scale,
+                                            const float (&largest)[2], int t,
+                                            Sums<kDim>& sums) {
   float correction[2];
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const float max = QuadReduce(largest[half], Max());
-    correction[half] = Exp2((sums.reference[t][half] - max) * scale);
-    sums.reference[t][half] = max;
+    correction[half] = Exp2((sums.max[t][half] - max) * scale);
+    sums.max[t][half] = max;
     sums.sum[t][half] *= correction[half];
   }
 #pragma unroll
@@ -242,26 +240,24 @@ template <int kDim, bool kCog, bool kMasked>
 __device__ __forceinline__ void Weigh(const Memory<kDim>& memory, int64_t key0,
                                       float scale, Scores<kDim>& s,
                                       Sums<kDim>& sums) {
-  const float slack = kSlack / scale;
 #pragma unroll
   for (int t = 0; t < kRowTiles; ++t) {
     float largest[2];
     bool exceeds = false;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float reference = sums.reference[t][half];
+      const float before = sums.max[t][half];
       largest[half] = LargestOfRow<kDim, kCog, kMasked>(memory, key0, t, half,
-                                                        s[t], reference);
-      exceeds |= largest[half] - reference > slack;
+                                                        s[t], before);
+      exceeds |= largest[half] > before;
     }
     if (__ballot_sync(kAllLanes, exceeds) != 0) {
-      RaiseReferences(scale, largest, t, sums);
+      RaiseMaxima(scale, largest, t, sums);
     }
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       WeighRow<kDim, kCog, kMasked>(memory, key0, t, half, scale,
-                                    sums.reference[t][half], s[t],
-                                    sums.sum[t][half]);
+                                    sums.max[t][half], s[t], sums.sum[t][half]);
     }
   }
 }
@@ -329,10 +325,9 @@ __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
       const float sum = QuadReduce(sums.sum[t][half], Add());
       const float factor = sum == 0 ? 0 : 1 / sum;
       if (lane % 4 == 0 && row < p.q_len) {
-        const float reference = sums.reference[t][half] * p.scale;
+        const float max = sums.max[t][half] * p.scale;
         At(args.lse, b, place.head, row) =
-            sum == 0 ? -INFINITY
-                     : reference + logf(sum) + (kCog ? 40 * kLn2 : 0);
+            sum == 0 ? -INFINITY : max + logf(sum) + (kCog ? 40 * kLn2 : 0);
       }
 #pragma unroll
       for (int d = 0; d < kDim / 8; ++d) {
@@ -401,9 +396,9 @@ __global__ void __launch_bounds__(kThreads)
   Sums<kDim> sums;
 #pragma unroll
   for (int t = 0; t < kRowTiles; ++t) {
-    // |p| is never below 0, and often never far above. For softmax, less than
-    // any score, but finite, so that differences are numbers.
-    sums.reference[t][0] = sums.reference[t][1] = kCog ? 0 : -1e30f;
+    // |p| is never below 0. For softmax, less than any score, but finite, so
+    // that differences are numbers.
+    sums.max[t][0] = sums.max[t][1] = kCog ? 0 : -1e30f;
   }
   const int key_end = static_cast<int>(keys.end);
   for (int key0 = static_cast<int>(keys.begin); key0 < key_end;

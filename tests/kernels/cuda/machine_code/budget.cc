@@ -31,7 +31,6 @@ int BlocksPerMultiprocessor(const MachineKernel& kernel,
                             int dynamic_shared_bytes) {
   constexpr int kWarps = 64, kBlocks = 32, kParts = 4;
   constexpr int kRegistersOfPart = 16384;
-  constexpr int kReserved = 1024;  // shared memory of a block for the system
   const int shared_kilobytes = kernel.target == 80 ? 164 : 228;
   const int block_warps = RoundUp(kernel.threads, 32) / 32;
   // A warp's registers lie in one part, in units of 256.
@@ -40,7 +39,7 @@ int BlocksPerMultiprocessor(const MachineKernel& kernel,
       kRegistersOfPart / warp_registers * kParts / block_warps;
   const int block_bytes =
       RoundUp(kernel.static_shared_bytes + dynamic_shared_bytes, 128) +
-      kReserved;
+      kReservedSharedBytes;
   return std::min({kBlocks, kWarps / block_warps, by_registers,
                    (shared_kilobytes << 10) / block_bytes});
 }

@@ -72,6 +72,7 @@ TEST(BudgetTest, NothingIsSpilledOrOnTheStack) {
   for (const MachineKernel& kernel : Kernels()) {
     SCOPED_TRACE(absl::StrCat(kernel.name, " for sm_", kernel.target));
     EXPECT_EQ(kernel.stack_bytes, 0);
+    EXPECT_GT(kernel.registers, 0);
     EXPECT_GT(kernel.threads, 0) << "has no __launch_bounds__";
     EXPECT_EQ(std::count_if(kernel.code.begin(), kernel.code.end(),
                             [](const Instruction& i) {
@@ -83,6 +84,7 @@ TEST(BudgetTest, NothingIsSpilledOrOnTheStack) {
 
 // Of the compiler that budget.txt names: another one allots other registers.
 TEST(BudgetTest, KernelsUseWhatTheBudgetSays) {
+  ASSERT_FALSE(Kernels().empty());
   const std::vector<std::string> budget = LinesOf(kBudgetPath);
   const auto dynamic = DynamicSharedBytes(absl::StrJoin(budget, "\n"));
   const std::vector<std::string> actual = BudgetLines(Kernels(), dynamic);

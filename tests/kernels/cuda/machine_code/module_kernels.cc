@@ -83,14 +83,17 @@ class Image {
     MachineKernel kernel;
     kernel.name = KernelName(symbol);
     kernel.target = header_.e_flags >> 8 & 0xff;
-    const auto shared = sections_.find(".nv.shared." + symbol);
-    if (shared != sections_.end()) {
-      kernel.static_shared_bytes = static_cast<int>(shared->second.sh_size);
-    }
-    // The symbol's number is the lower part of sh_info.
+    // The symbol's number; for sm_80 it has registers above it.
     const int number = text.sh_info & 0xffffff;
     kernel.registers = Attribute(".nv.info", kRegisters, number);
     kernel.stack_bytes = Attribute(".nv.info", kFrameSize, number);
+    const auto shared = sections_.find(".nv.shared." + symbol);
+    if (shared != sections_.end()) {
+      // Since sm_90 with what the system reserves, as all blocks pay it.
+      const int reserved = kernel.target < 90 ? 0 : kReservedSharedBytes;
+      kernel.static_shared_bytes =
+          static_cast<int>(shared->second.sh_size) - reserved;
+    }
     kernel.threads = Attribute(".nv.info." + symbol, kMaxThreads, -1);
     for (size_t at = 0; at < text.sh_size; at += 16) {
       kernel.code.push_back(
@@ -106,7 +109,7 @@ class Image {
     kSized = 4,
     kMaxThreads = 5,
     kFrameSize = 0x11,
-    kRegisters = 0x2f,
+    kRegisters = 0x2f
   };
 
   // The first word of an attribute or, for one that lists symbols, the word

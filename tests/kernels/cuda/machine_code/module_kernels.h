@@ -12,13 +12,16 @@
 
 namespace cogdist::machine_code {
 
+// Of every block's shared memory, for the system.
+inline constexpr int kReservedSharedBytes = 1024;
+
 struct MachineKernel {
   std::string name;  // with template arguments: "CastKernel<float, Bf16, 8>"
   int target = 0;    // 80, 90, 100
   int threads = 0;   // a block's most, by __launch_bounds__
   int registers = 0;
   int stack_bytes = 0;
-  int static_shared_bytes = 0;
+  int static_shared_bytes = 0;  // without what is reserved
   std::vector<Instruction> code;
 };
 
