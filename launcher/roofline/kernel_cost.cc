@@ -39,7 +39,8 @@ KernelCost MatMulCost(const MatMulShape& shape) {
       .flops = flops,
       .bytes = (m * k + k * n) * SizeOf(shape.type) +
                m * n * SizeOf(shape.result) * passes,
-      .path = ProductPath::kLibrary,
+      .path = shape.type == DType::kFloat32 ? ProductPath::kLibraryFloat32
+                                            : ProductPath::kLibrary,
       .product_flops = flops,
       .product_tiles = static_cast<double>(Tiles(shape.m) * Tiles(shape.n))};
 }

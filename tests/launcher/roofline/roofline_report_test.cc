@@ -62,7 +62,7 @@ TEST(RooflineReportTest, PrintsWorkBoundTimeAndRate) {
       absl::StrSplit(*adamw, ' ', absl::SkipEmpty());
   EXPECT_THAT(words,
               testing::ElementsAre("adamw", "3.76G", "8.05G", "memory", "2.404",
-                                   "2.676", "3.01", "TB/s", "89.8", "%"));
+                                   "2.677", "3.01", "TB/s", "89.8", "%"));
 }
 
 TEST(RooflineReportTest, ColumnsAreAligned) {
