@@ -10,16 +10,18 @@ namespace cogdist {
 absl::StatusOr<TokenStaging> TokenStaging::Create(Device& device,
                                                   const Size& size) {
   constexpr int64_t kArrays = 3;  // inputs, targets, document starts
-  COG_ASSIGN_OR_RETURN(
-      HostBuffer memory,
-      HostBuffer::Allocate(device, size.micro_batches * kArrays *
-                                       size.sequences * size.tokens *
-                                       int64_t{sizeof(int32_t)}));
+  // A plan moves no tokens, and may be one for a larger machine.
+  const bool is_planned = device.type() == DeviceType::kMeta;
+  const int64_t bytes = size.micro_batches * kArrays * size.sequences *
+                        size.tokens * int64_t{sizeof(int32_t)};
+  COG_ASSIGN_OR_RETURN(HostBuffer memory,
+                       HostBuffer::Allocate(device, is_planned ? 0 : bytes));
   return TokenStaging(size, std::move(memory));
 }
 
 TokenStaging::TokenStaging(const Size& size, HostBuffer memory)
     : size_(size), memory_(std::move(memory)), slots_(size.micro_batches) {
+  if (memory_.bytes() == 0) return;
   const size_t count = size.sequences * size.tokens;
   absl::Span<int32_t> rest = memory_.As<int32_t>();
   for (Slot& slot : slots_) {
@@ -43,14 +45,15 @@ void TokenStaging::Put(int64_t micro_batch, const Batch& whole,
   Slot& slot = slots_[micro_batch];
   COG_CHECK(!slot.filled, "a copy of it may be under way");
   COG_CHECK_EQ(whole.shape.dim(0), size_.sequences);
+  slot.has_documents = !whole.document_start.empty();
+  slot.num_targets = whole.num_targets;
+  slot.filled = true;
+  if (memory_.bytes() == 0) return;
   GatherPieces(slot.inputs, whole.inputs, pieces);
   GatherPieces(slot.targets, whole.targets, pieces);
-  slot.has_documents = !whole.document_start.empty();
   if (slot.has_documents) {
     GatherPieces(slot.document_starts, whole.document_start, pieces);
   }
-  slot.num_targets = whole.num_targets;
-  slot.filled = true;
 }
 
 TensorView TokenStaging::Inputs(int64_t micro_batch, Stream& stream,
@@ -74,6 +77,7 @@ TensorView TokenStaging::Upload(absl::Span<const int32_t> values,
                                 Stream& stream, Arena& arena) {
   const TensorView tensor =
       arena.Allocate(DType::kInt32, {size_.sequences, size_.tokens});
+  if (values.empty()) return tensor;
   stream.Copy(tensor.data, values.data(), tensor.bytes());
   uploaded_ = stream.Record();
   return tensor;
