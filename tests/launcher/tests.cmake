@@ -84,3 +84,6 @@ foreach(name bad_input bench_program checkpoint_commands convert_program failure
   target_compile_definitions(launcher_${name}_test PRIVATE
     COGDIST_BINARY="$<TARGET_FILE:cogdist>")
 endforeach()
+# Ranks that have to be told from slow ones get the machine for themselves.
+set_tests_properties(launcher/failure launcher/failure_layouts
+  PROPERTIES RUN_SERIAL TRUE)

@@ -108,6 +108,9 @@ float SignedMinimum(float x, float y) {
                        std::signbit(x) != std::signbit(y) ? -1.0f : 1.0f);
 }
 
+// The second operand with the sign of the first.
+float CopySign(float sign, float x) { return std::copysign(x, sign); }
+
 template <typename T>
 T SquareRoot(T x) {
   return std::sqrt(x);
@@ -124,6 +127,9 @@ float FlushSubnormal(float x) {
   return std::fabs(x) < std::numeric_limits<float>::min()
              ? std::copysign(0.0f, x)
              : x;
+}
+float ReciprocalFlushed(float x) {
+  return FlushSubnormal(1 / FlushSubnormal(x));
 }
 float Power2(float x) { return std::exp2(x); }
 float Power2Flushed(float x) {
@@ -190,11 +196,13 @@ void AddArithmetic(OpcodeTable& table) {
   table.Add("mad.wide.u32", "dsss", WideMultiplyAdd<uint64_t, uint32_t>);
   AddFloats<float>(table, "f32");
   AddFloats<double>(table, "f64");
+  table.Add("copysign.f32", "dss", Binary<float, CopySign>);
   table.Add("min.xorsign.abs.f32", "dss", Binary<float, SignedMinimum>);
   // Approximations are as exact as we can; a test's tolerance covers theirs.
   table.Add("ex2.approx.f32", "ds", Unary<float, Power2>);
   table.Add("ex2.approx.ftz.f32", "ds", Unary<float, Power2Flushed>);
   table.Add("lg2.approx.f32", "ds", Unary<float, Logarithm2>);
+  table.Add("rcp.approx.ftz.f32", "ds", Unary<float, ReciprocalFlushed>);
   table.Add("rsqrt.approx.f32", "ds", Unary<float, ReciprocalRoot>);
 }
 

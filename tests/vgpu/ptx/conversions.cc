@@ -37,6 +37,11 @@ void AddIntegersFrom(OpcodeTable& table, absl::string_view from) {
   table.Add(absl::StrCat("cvt.rn.f64.", from), "ds", Convert<double, From>);
 }
 
+// To the integer towards zero.
+void Truncate(Thread& t, const Instruction& x) {
+  t.Set(x[0], std::trunc(t.Get<float>(x[1])));
+}
+
 // Rounded to nearest even. The first number goes into the upper half.
 void PackBf16(Thread& t, const Instruction& x) {
   const uint32_t high = BFloat16(t.Get<float>(x[1])).bits,
@@ -62,6 +67,7 @@ void AddConversions(OpcodeTable& table) {
   AddIntegersFrom<int64_t>(table, "s64");
   table.Add("cvt.f64.f32", "ds", Convert<double, float>);
   table.Add("cvt.rn.f32.f64", "ds", Convert<float, double>);
+  table.Add("cvt.rzi.f32.f32", "ds", Truncate);
   table.Add("cvt.rn.bf16x2.f32", "dss", PackBf16);
   table.Add("cvta.to.global.u64", "ds", SameAddress);
   table.Add("cvta.global.u64", "ds", SameAddress);

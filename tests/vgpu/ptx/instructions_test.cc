@@ -104,6 +104,10 @@ TEST_F(InstructionsTest, ExtremesOfFloats) {
 }
 
 TEST_F(InstructionsTest, PowersFlushSubnormalsOnlyIfAsked) {
+  EXPECT_EQ(Real("rcp.approx.ftz.f32 %f0, 0f40400000"), 1.0f / 3);
+  EXPECT_EQ(Real("cvt.rzi.f32.f32 %f0, 0fC0200000"), -2.0f);  // of -2.5
+  EXPECT_EQ(Real("copysign.f32 %f0, 0fBF800000, 0f40400000"), -3.0f);
+  EXPECT_EQ(Real("rcp.approx.ftz.f32 %f0, 0f7F000000"), 0.0f);  // of 2^127
   EXPECT_EQ(Real("ex2.approx.ftz.f32 %f0, 0f40400000"), 8.0f);
   EXPECT_EQ(Real("ex2.approx.ftz.f32 %f0, 0fC3020000"), 0.0f);  // 2^-130
   EXPECT_EQ(Real("ex2.approx.f32 %f0, 0fC3020000"), 0x1p-130f);
