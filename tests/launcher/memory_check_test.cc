@@ -64,9 +64,8 @@ Changes With(ActivationCheckpointing mode, int64_t micro_batch_size) {
 std::string Message(int ranks, int64_t available_bytes) {
   std::string message;
   testing::RunRankContexts(ranks, [&](RankContext& context) {
-    const auto plans =
-        GatherPlans(Config(), context.placement, *context.groups.world,
-                    DeviceType::kCpu);
+    const auto plans = GatherPlans(Config(), context.placement,
+                                   *context.groups.world, DeviceType::kCpu);
     COG_CHECK_OK(plans.status());
     EXPECT_EQ(plans->size(), ranks);
     if (context.rank() > 0) return;
