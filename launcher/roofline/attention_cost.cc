@@ -17,9 +17,9 @@ struct Scores {
 Scores ScoresOfAHead(const AttentionShape& shape, int64_t rows) {
   const double seq = shape.seq;
   if (!shape.causal) return {.counted = seq * seq, .computed = seq * seq};
-  const double blocks = static_cast<double>((shape.seq + rows - 1) / rows);
+  const int64_t blocks = (shape.seq + rows - 1) / rows;
   return {.counted = seq * seq / 2,
-          .computed = rows * rows * blocks * (blocks + 1) / 2};
+          .computed = 0.5 * rows * rows * blocks * (blocks + 1)};
 }
 
 // What both passes have in common.
