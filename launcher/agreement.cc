@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "launcher/config_fields.h"
+#include "parallel/rank_list.h"
 #include "runtime/check.h"
 #include "runtime/crc32c.h"
 #include "runtime/data/dataset_meta.h"
@@ -104,11 +105,6 @@ TraitMap Parse(absl::string_view text) {
   return traits;
 }
 
-std::string Numbers(const std::vector<int>& ranks) {
-  return absl::StrCat(ranks.size() == 1 ? "rank " : "ranks ",
-                      absl::StrJoin(ranks, ", "));
-}
-
 // Ranks by their value of `name`: most ranks first; of as many, the lowest.
 std::vector<std::pair<std::string, std::vector<int>>> Values(
     const std::vector<TraitMap>& ranks, const std::string& name) {
@@ -136,12 +132,12 @@ absl::Status Difference(const std::vector<TraitMap>& ranks,
   std::vector<std::string> others;
   for (size_t i = 1; i < values.size(); ++i) {
     others.push_back(
-        absl::StrCat(values[i].first, " on ", Numbers(values[i].second)));
+        absl::StrCat(values[i].first, " on ", RankList(values[i].second)));
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "the ranks were not started alike: ", name, " is ",
       absl::StrJoin(others, ", "), ", but ", values[0].first, " on ",
-      Numbers(values[0].second),
+      RankList(values[0].second),
       "; start all ranks with the same program, configuration and files"));
 }
 

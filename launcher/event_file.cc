@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/event.pb.h"
 #include "runtime/crc32c.h"
+#include "runtime/process.h"
 #include "runtime/status_macros.h"
 
 namespace cogdist {
@@ -26,12 +27,6 @@ std::string LittleEndian(Unsigned value) {
 
 double UnixSeconds(absl::Time time) {
   return static_cast<double>(absl::ToUnixMicros(time)) / 1e6;
-}
-
-std::string HostName() {
-  char name[256] = "";
-  if (gethostname(name, sizeof(name) - 1) != 0) return "localhost";
-  return name;
 }
 
 }  // namespace

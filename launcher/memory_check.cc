@@ -17,12 +17,12 @@
 namespace cogdist {
 namespace {
 
-constexpr int64_t kUnknown = std::numeric_limits<int64_t>::max();
+constexpr int64_t kUnknownBytes = std::numeric_limits<int64_t>::max();
 
 // The first number in a file of /sys/fs/cgroup; "max" and no file are unknown.
 int64_t NumberIn(const std::string& path) {
-  int64_t number = kUnknown;
-  return std::ifstream(path) >> number ? number : kUnknown;
+  int64_t number = kUnknownBytes;
+  return std::ifstream(path) >> number ? number : kUnknownBytes;
 }
 
 int64_t SystemAvailableBytes() {
@@ -32,7 +32,7 @@ int64_t SystemAvailableBytes() {
   while (file >> word) {
     if (word == "MemAvailable:" && file >> kibibytes) return kibibytes << 10;
   }
-  return kUnknown;
+  return kUnknownBytes;
 }
 
 // What the control group leaves; its use counts file caches, too, which it
@@ -41,7 +41,7 @@ int64_t GroupAvailableBytes() {
   const std::string group = "/sys/fs/cgroup/memory.";
   const int64_t limit = NumberIn(group + "max");
   const int64_t used = NumberIn(group + "current");
-  if (limit == kUnknown || used == kUnknown) return kUnknown;
+  if (limit == kUnknownBytes || used == kUnknownBytes) return kUnknownBytes;
   std::ifstream stat(group + "stat");
   std::string word;
   int64_t bytes = 0, caches = 0;

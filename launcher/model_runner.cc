@@ -19,7 +19,7 @@
 namespace cogdist {
 namespace {
 
-constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+constexpr int64_t kUnlimitedBytes = std::numeric_limits<int64_t>::max();
 
 Recompute RecomputeOf(ActivationCheckpointing mode) {
   switch (mode) {
@@ -85,7 +85,7 @@ absl::StatusOr<ActivationPlan> ModelRunner::PlanActivations(
   ModelRunner runner(config_, meta, std::move(groups));
   ActivationPlan plan;
   // Twice: what is saved has to be known before what spills can be.
-  runner.memory_ = ActivationMemory::ForPlanning(kUnlimited);
+  runner.memory_ = ActivationMemory::ForPlanning(kUnlimitedBytes);
   COG_RETURN_IF_ERROR(runner.Allocate(use));
   plan.slot_bytes = runner.RunEachPass(use);
   runner.memory_ = ActivationMemory::ForPlanning(plan.slot_bytes);

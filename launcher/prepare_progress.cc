@@ -12,7 +12,7 @@ namespace cogdist {
 namespace {
 
 constexpr absl::Duration kTerminalInterval = absl::Milliseconds(200);
-constexpr absl::Duration kPlainInterval = absl::Seconds(10);
+constexpr absl::Duration kLogInterval = absl::Seconds(10);
 
 }  // namespace
 
@@ -23,7 +23,7 @@ PrepareProgress::PrepareProgress(absl::string_view activity,
       log_(log),
       terminal_(isatty(fileno(log)) == 1),
       start_(absl::Now()),
-      next_print_(start_ + (terminal_ ? kTerminalInterval : kPlainInterval)) {}
+      next_print_(start_ + (terminal_ ? kTerminalInterval : kLogInterval)) {}
 
 void PrepareProgress::Add(int64_t documents, int64_t bytes, int64_t tokens) {
   documents_ += documents;
@@ -31,7 +31,7 @@ void PrepareProgress::Add(int64_t documents, int64_t bytes, int64_t tokens) {
   tokens_ += tokens;
   const absl::Time now = absl::Now();
   if (now < next_print_) return;
-  next_print_ = now + (terminal_ ? kTerminalInterval : kPlainInterval);
+  next_print_ = now + (terminal_ ? kTerminalInterval : kLogInterval);
   Print();
 }
 

@@ -8,8 +8,8 @@
 namespace cogdist {
 namespace {
 
-void AddLine(std::string& text, absl::string_view label,
-             absl::string_view value) {
+void AddRow(std::string& text, absl::string_view label,
+            absl::string_view value) {
   absl::StrAppendFormat(&text, "  %-15s%s\n", absl::StrCat(label, ":"), value);
 }
 
@@ -53,8 +53,8 @@ void AddByteLines(std::string& text, absl::string_view label,
                   const std::vector<std::vector<ByteCount>>& stages,
                   absl::string_view of_what) {
   for (size_t i = 0; i < stages.size(); ++i) {
-    AddLine(text, stages.size() == 1 ? label : absl::StrCat(label, " ", i),
-            BytesText(stages[i], of_what));
+    AddRow(text, stages.size() == 1 ? label : absl::StrCat(label, " ", i),
+           BytesText(stages[i], of_what));
   }
 }
 
@@ -80,17 +80,17 @@ std::string SpeedText(const EndSummary& summary) {
 
 std::string FormatStart(const StartSummary& summary) {
   std::string text = absl::StrCat("cogdist: ", summary.name, "\n");
-  AddLine(text, "model",
-          absl::StrCat(summary.model, "; ",
-                       FormatCount(static_cast<double>(summary.parameters)),
-                       " parameters, ", FormatCount(summary.flops_per_token),
-                       " FLOP a token"));
-  AddLine(text, "layout", summary.layout);
-  AddLine(text, "batch", BatchText(summary));
-  AddLine(text, "steps", StepsText(summary));
+  AddRow(text, "model",
+         absl::StrCat(summary.model, "; ",
+                      FormatCount(static_cast<double>(summary.parameters)),
+                      " parameters, ", FormatCount(summary.flops_per_token),
+                      " FLOP a token"));
+  AddRow(text, "layout", summary.layout);
+  AddRow(text, "batch", BatchText(summary));
+  AddRow(text, "steps", StepsText(summary));
   AddByteLines(text, "memory", summary.memory, "a rank");
   AddByteLines(text, "traffic", summary.traffic, "a rank and step");
-  AddLine(text, "run directory", summary.run_dir);
+  AddRow(text, "run directory", summary.run_dir);
   return text;
 }
 
@@ -111,24 +111,24 @@ std::string FormatEnd(const EndSummary& summary) {
                   FormatPercent(summary.step_time / summary.seconds),
                   " of it in training steps)\n");
   if (summary.loss.has_value()) {
-    AddLine(text, "loss", absl::StrFormat("%.4f", *summary.loss));
+    AddRow(text, "loss", absl::StrFormat("%.4f", *summary.loss));
   }
   if (summary.validation_loss.has_value()) {
-    AddLine(text, "validation", ValidationText(summary));
+    AddRow(text, "validation", ValidationText(summary));
   }
-  if (summary.tokens > 0) AddLine(text, "speed", SpeedText(summary));
+  if (summary.tokens > 0) AddRow(text, "speed", SpeedText(summary));
   if (summary.skipped_steps > 0) {
-    AddLine(text, "skipped",
-            absl::StrCat(summary.skipped_steps,
-                         " steps whose loss or gradient was not finite"));
+    AddRow(text, "skipped",
+           absl::StrCat(summary.skipped_steps,
+                        " steps whose loss or gradient was not finite"));
   }
   if (!summary.weights_path.empty()) {
-    AddLine(text, "weights", summary.weights_path);
+    AddRow(text, "weights", summary.weights_path);
   }
   if (!summary.checkpoint_path.empty()) {
-    AddLine(text, "checkpoint", summary.checkpoint_path);
+    AddRow(text, "checkpoint", summary.checkpoint_path);
   }
-  AddLine(text, "run directory", summary.run_dir);
+  AddRow(text, "run directory", summary.run_dir);
   return text;
 }
 

@@ -1,12 +1,11 @@
 #include "launcher/stop_request.h"
 
-#include <time.h>
-
 #include <atomic>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/check.h"
+#include "runtime/clock.h"
 
 namespace cogdist {
 namespace {
@@ -28,12 +27,6 @@ struct StopSignal {
 };
 constexpr StopSignal kStopSignals[] = {
     {SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGUSR1, "SIGUSR1"}};
-
-double MonotonicSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + now.tv_nsec * 1e-9;
-}
 
 // Later SIGINTs mean it, unless one comes right behind the first.
 void EndIfInsistent() {

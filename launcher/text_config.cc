@@ -18,7 +18,7 @@ namespace {
 namespace pb = ::google::protobuf;
 
 // Keeps the first error: what follows is usually its consequence.
-class FirstError : public pb::io::ErrorCollector {
+class FirstTextError : public pb::io::ErrorCollector {
  public:
   void AddError(int line, pb::io::ColumnNumber column,
                 const std::string& message) override {
@@ -48,7 +48,7 @@ class IgnoreErrors : public pb::io::ErrorCollector {
 
 // The names of the open messages and of the field being written where an error
 // was found: {"model", "cogformer", "num_layers"}. The parser reports neither.
-std::vector<std::string> NamesBefore(const FirstError& error,
+std::vector<std::string> NamesBefore(const FirstTextError& error,
                                      absl::string_view text) {
   pb::io::ArrayInputStream input(text.data(), static_cast<int>(text.size()));
   IgnoreErrors ignore;
@@ -103,7 +103,7 @@ Place Resolve(const pb::Descriptor* type,
 }
 
 // The parser's message in terms of the configuration, with the remedy.
-std::string Explain(const FirstError& error, const Place& place) {
+std::string Explain(const FirstTextError& error, const Place& place) {
   const std::string& message = error.message();
   if (absl::StrContains(message, "has no field named")) {
     return absl::StrCat(
@@ -145,7 +145,7 @@ std::vector<std::string> ValueNames(const pb::EnumDescriptor& type) {
 
 absl::Status ParseTextConfig(absl::string_view file, absl::string_view text,
                              pb::Message& message) {
-  FirstError error;
+  FirstTextError error;
   pb::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
   pb::io::ArrayInputStream input(text.data(), static_cast<int>(text.size()));

@@ -16,13 +16,13 @@ namespace pb = ::google::protobuf;
 
 enum class Required { kNo, kForTraining, kAlways };
 
-constexpr double kUnlimited = std::numeric_limits<double>::infinity();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // The values that a field may have; `*` stands for every element of a list.
-struct Range {
+struct FieldRange {
   absl::string_view path;
-  double min = -kUnlimited;
-  double max = kUnlimited;
+  double min = -kInfinity;
+  double max = kInfinity;
   bool above_min = false;  // min itself is excluded
   bool below_max = false;  // max itself is excluded
   Required required = Required::kNo;
@@ -32,7 +32,7 @@ struct Range {
 
 // As the comments in run_config.proto say. Upper limits that have no other
 // reason keep the products of sizes inside 64 bits.
-constexpr Range kRanges[] = {
+constexpr FieldRange kRanges[] = {
     {.path = "train_steps", .min = 1, .required = Required::kForTraining},
     {.path = "time_limit_seconds", .min = 0},
     {.path = "peak_tflops", .min = 0},
@@ -124,7 +124,7 @@ std::string Written(double value) {
 }
 
 // "at least 1", "from 0 to below 1"; empty where everything is allowed.
-std::string Describe(const Range& range) {
+std::string Describe(const FieldRange& range) {
   const std::string upper =
       absl::StrCat(range.below_max ? "below " : "", Written(range.max));
   if (std::isinf(range.max)) {
@@ -158,7 +158,8 @@ Number Read(const pb::Message& message, const pb::FieldDescriptor* field) {
 }
 
 // The value nearest to `given` that the range allows.
-std::string Nearest(const Range& range, double given, double default_value) {
+std::string Nearest(const FieldRange& range, double given,
+                    double default_value) {
   const bool too_high =
       given > range.max || (range.below_max && given == range.max);
   const bool excluded = too_high ? range.below_max : range.above_min;
@@ -176,7 +177,7 @@ class RangeChecker {
   // Checks the field that `words` lead to from `message`, whose own path is
   // `prefix` ("" or "a.b.").
   void Check(const pb::Message& message, absl::Span<const std::string> words,
-             const std::string& prefix, const Range& range) {
+             const std::string& prefix, const FieldRange& range) {
     const pb::Reflection& r = *message.GetReflection();
     const pb::FieldDescriptor* const field =
         message.GetDescriptor()->FindFieldByName(words[0]);
@@ -197,7 +198,7 @@ class RangeChecker {
 
  private:
   void CheckField(const pb::Message& message, const pb::FieldDescriptor* field,
-                  const std::string& path, const Range& range) {
+                  const std::string& path, const FieldRange& range) {
     const bool text = field->cpp_type() == pb::FieldDescriptor::CPPTYPE_STRING;
     const pb::Reflection& r = *message.GetReflection();
     if (!r.HasField(message, field) ||
@@ -225,7 +226,7 @@ class RangeChecker {
                 "); use ", Nearest(range, given.value, default_value));
   }
 
-  bool IsRequired(const Range& range) const {
+  bool IsRequired(const FieldRange& range) const {
     return range.required == Required::kAlways ||
            (training_ && range.required == Required::kForTraining);
   }
@@ -238,7 +239,7 @@ class RangeChecker {
 
 void CheckRanges(const RunConfig& config, bool training, Faults& faults) {
   RangeChecker checker(training, faults);
-  for (const Range& range : kRanges) {
+  for (const FieldRange& range : kRanges) {
     const std::vector<std::string> words = absl::StrSplit(range.path, '.');
     checker.Check(config, words, "", range);
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "parallel/rank_list.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
 
@@ -133,11 +134,6 @@ void SleepAndRefresh(Ledger& ledger, absl::Duration pause) {
   }
 }
 
-std::string Numbers(const std::vector<int>& ranks) {
-  return absl::StrCat(ranks.size() == 1 ? "rank " : "ranks ",
-                      absl::StrJoin(ranks, ", "));
-}
-
 std::vector<int> RanksOf(const std::vector<Line>& lines) {
   std::vector<int> ranks;
   for (const Line& line : lines) ranks.push_back(line.rank);
@@ -157,7 +153,7 @@ std::vector<int> Culprits(const std::vector<Line>& lines) {
 std::string Blame(const std::vector<RankView>& ranks,
                   std::vector<Line>& lines) {
   const std::vector<int> culprits = Culprits(lines);
-  if (!culprits.empty()) return absl::StrCat("missing: ", Numbers(culprits));
+  if (!culprits.empty()) return absl::StrCat("missing: ", RankList(culprits));
   const std::vector<int> waiting = RanksOf(lines);
   std::vector<Line> outside;
   for (const RankView& rank : ranks) {
@@ -166,9 +162,9 @@ std::string Blame(const std::vector<RankView>& ranks,
   }
   lines.insert(lines.begin(), outside.begin(), outside.end());
   if (!outside.empty()) {
-    return absl::StrCat("held up by ", Numbers(RanksOf(outside)));
+    return absl::StrCat("held up by ", RankList(RanksOf(outside)));
   }
-  if (!waiting.empty()) return absl::StrCat("missing: ", Numbers(waiting));
+  if (!waiting.empty()) return absl::StrCat("missing: ", RankList(waiting));
   return "all ranks that are seen from here take part";
 }
 
@@ -198,7 +194,7 @@ std::string Elsewhere(const std::vector<RankView>& ranks,
   }
   if (numbers.empty()) return "";
   if (numbers.size() > kMaxLines) numbers.resize(kMaxLines);
-  return absl::StrCat("  not known here: ", Numbers(numbers), " on ",
+  return absl::StrCat("  not known here: ", RankList(numbers), " on ",
                       absl::StrJoin(hosts, ", "),
                       "; each node has a ledger of its own\n");
 }

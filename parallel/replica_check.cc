@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "parallel/rank_list.h"
 #include "runtime/check.h"
 #include "runtime/crc32c.h"
 #include "runtime/host_read.h"
@@ -60,11 +61,6 @@ std::map<std::pair<int64_t, int64_t>, Holders> HoldersOf(
   return holders;
 }
 
-std::string Numbers(const std::vector<int>& ranks) {
-  return absl::StrCat(ranks.size() == 1 ? "rank " : "ranks ",
-                      absl::StrJoin(ranks, ", "));
-}
-
 std::string Difference(absl::string_view name, const Holders& holders) {
   size_t ranks = 0;
   for (const auto& [crc, those] : holders) ranks += those.size();
@@ -72,7 +68,7 @@ std::string Difference(absl::string_view name, const Holders& holders) {
   bool has_majority = false;
   std::vector<std::string> sums;
   for (const auto& [crc, those] : holders) {
-    sums.push_back(absl::StrFormat("%s: %08x", Numbers(those), crc));
+    sums.push_back(absl::StrFormat("%s: %08x", RankList(those), crc));
     if (2 * those.size() > ranks) {
       has_majority = true;
     } else {
@@ -80,7 +76,7 @@ std::string Difference(absl::string_view name, const Holders& holders) {
     }
   }
   std::sort(minority.begin(), minority.end());
-  return absl::StrCat(name, " differs on ", Numbers(minority),
+  return absl::StrCat(name, " differs on ", RankList(minority),
                       has_majority
                           ? " from the other replicas"
                           : "; no majority tells which of them is right",

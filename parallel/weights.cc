@@ -20,7 +20,7 @@ namespace cogdist {
 namespace {
 
 // Elements that are on their way from a file or to one at a time.
-constexpr int64_t kPiece = 1 << 20;
+constexpr int64_t kPieceElements = 1 << 20;
 
 absl::Status CheckShape(const ParamStore::Tensor& wanted,
                         const StoredTensor& stored) {
@@ -70,8 +70,8 @@ absl::Status LoadTensor(absl::string_view path, const SafetensorsReader& reader,
   COG_RETURN_IF_ERROR(ReadFloats(*stored, 0, {}));
   std::vector<float> values;
   const ElementRange range = params.stored(wanted);
-  for (int64_t i = range.begin; i < range.end(); i += kPiece) {
-    values.resize(std::min(kPiece, range.end() - i));
+  for (int64_t i = range.begin; i < range.end(); i += kPieceElements) {
+    values.resize(std::min(kPieceElements, range.end() - i));
     const ElementRange piece = {i, static_cast<int64_t>(values.size())};
     COG_RETURN_IF_ERROR(
         ReadHeld(*stored, wanted.named, piece, absl::MakeSpan(values)));
@@ -97,7 +97,8 @@ class Gatherer {
   static absl::StatusOr<Gatherer> Create(const ParamStore& params,
                                          RankContext& context) {
     const bool receives = context.rank() == 0 && context.world_size() > 1;
-    const int64_t bytes = receives ? kPiece * SizeOf(DType::kFloat32) : 0;
+    const int64_t bytes =
+        receives ? kPieceElements * SizeOf(DType::kFloat32) : 0;
     COG_ASSIGN_OR_RETURN(Buffer staging,
                          Buffer::Allocate(*context.device, bytes));
     return Gatherer(params, context, std::move(staging));
@@ -108,8 +109,10 @@ class Gatherer {
   void Gather(const WeightPart& part, absl::Span<float> whole) {
     const int rank = context_.rank();
     if (rank != 0 && rank != part.rank) return;
-    for (int64_t i = part.range.begin; i < part.range.end(); i += kPiece) {
-      const ElementRange piece = {i, std::min(kPiece, part.range.end() - i)};
+    for (int64_t i = part.range.begin; i < part.range.end();
+         i += kPieceElements) {
+      const ElementRange piece = {
+          i, std::min(kPieceElements, part.range.end() - i)};
       if (rank != 0) {
         context_.groups.world->Send(*stream_, Own(part, piece), /*to=*/0);
       } else {
@@ -158,7 +161,7 @@ class Gatherer {
 
   const ParamStore& params_;
   RankContext& context_;
-  Buffer staging_;  // float32 [kPiece] on the receiver
+  Buffer staging_;  // float32 [kPieceElements] on the receiver
   std::unique_ptr<Stream> stream_;
   std::vector<float> host_;
 };

@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
 // What is written to a large file goes on to the disk in pieces of this size.
-constexpr int64_t kPieceBytes = 8 << 20;
+constexpr int64_t kWriteBehindBytes = 8 << 20;
 
 absl::Status RenameError(int error, absl::string_view from,
                          absl::string_view to) {
@@ -73,7 +73,7 @@ class PosixWritableFile final : public WritableFile {
       if (n <= 0) return Fail(n < 0 ? errno : EIO, "write");
       bytes.remove_prefix(static_cast<size_t>(n));
       written_ += n;
-      if (written_ - begun_ >= kPieceBytes) WriteBehind();
+      if (written_ - begun_ >= kWriteBehindBytes) WriteBehind();
     }
   }
 
@@ -82,21 +82,22 @@ class PosixWritableFile final : public WritableFile {
   // the disk: of a file as large as memory the cache holds two pieces, and
   // Sync() finds little left to do.
   void WriteBehind() {
-    const int64_t before = begun_ - kPieceBytes;
+    const int64_t before = begun_ - kWriteBehindBytes;
     bool done = StartWriting(begun_, SYNC_FILE_RANGE_WRITE);
     if (done && before >= 0) {
       done = StartWriting(before, SYNC_FILE_RANGE_WAIT_BEFORE |
                                       SYNC_FILE_RANGE_WRITE |
                                       SYNC_FILE_RANGE_WAIT_AFTER);
-      posix_fadvise(fd_.get(), before, kPieceBytes, POSIX_FADV_DONTNEED);
+      posix_fadvise(fd_.get(), before, kWriteBehindBytes, POSIX_FADV_DONTNEED);
     }
     // Without it all is left to Sync().
-    begun_ = done ? begun_ + kPieceBytes : std::numeric_limits<int64_t>::max();
+    begun_ =
+        done ? begun_ + kWriteBehindBytes : std::numeric_limits<int64_t>::max();
   }
 
   // False where the file system has no such call.
   bool StartWriting(int64_t offset, unsigned flags) {
-    if (sync_file_range(fd_.get(), offset, kPieceBytes, flags) == 0)
+    if (sync_file_range(fd_.get(), offset, kWriteBehindBytes, flags) == 0)
       return true;
     // A failed write is reported once, so this may be the only time.
     if (errno != EINVAL && errno != ENOSYS && errno != ESPIPE) {

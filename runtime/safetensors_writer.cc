@@ -36,8 +36,8 @@ std::vector<TensorSpec> Sorted(absl::Span<const TensorSpec> tensors) {
 }
 
 // The length of the header, and the header, padded.
-std::string Header(absl::Span<const TensorSpec> tensors,
-                   const std::map<std::string, std::string>& metadata) {
+std::string EncodeHeader(absl::Span<const TensorSpec> tensors,
+                         const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t offset = 0;
@@ -71,7 +71,7 @@ absl::StatusOr<SafetensorsWriter> SafetensorsWriter::Create(
     WritableFile& file, absl::Span<const TensorSpec> tensors,
     const std::map<std::string, std::string>& metadata) {
   std::vector<TensorSpec> sorted = Sorted(tensors);
-  std::string header = Header(sorted, metadata);
+  std::string header = EncodeHeader(sorted, metadata);
   COG_RETURN_IF_ERROR(file.Append(header));
   return SafetensorsWriter(file, std::move(sorted), std::move(header));
 }

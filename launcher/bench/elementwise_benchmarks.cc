@@ -29,7 +29,7 @@ struct Bench {
   }
 };
 
-absl::Status RmsNorm(const Bench& bench) {
+absl::Status RmsNormRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
   Stream& stream = bench.stream();
   const int64_t rows = shapes.rows, hidden = shapes.hidden;
@@ -59,7 +59,7 @@ absl::Status RmsNorm(const Bench& bench) {
   return absl::OkStatus();
 }
 
-absl::Status RotaryEmbedding(const Bench& bench) {
+absl::Status RotaryEmbeddingRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
   Stream& stream = bench.stream();
   const int64_t head_dim = shapes.head_dims.back();
@@ -77,7 +77,7 @@ absl::Status RotaryEmbedding(const Bench& bench) {
   return absl::OkStatus();
 }
 
-absl::Status SwiGlu(const Bench& bench) {
+absl::Status SwiGluRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
   Stream& stream = bench.stream();
   const int64_t rows = shapes.rows, ffn = shapes.ffn;
@@ -97,7 +97,7 @@ absl::Status SwiGlu(const Bench& bench) {
   return absl::OkStatus();
 }
 
-absl::Status Embedding(const Bench& bench) {
+absl::Status EmbeddingRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
   Stream& stream = bench.stream();
   const int64_t rows = shapes.rows, hidden = shapes.hidden;
@@ -120,7 +120,7 @@ absl::Status Embedding(const Bench& bench) {
   return absl::OkStatus();
 }
 
-absl::Status Loss(const Bench& bench) {
+absl::Status LossRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
   Stream& stream = bench.stream();
   const Shape size = {shapes.rows, shapes.vocab};
@@ -137,7 +137,7 @@ absl::Status Loss(const Bench& bench) {
   return absl::OkStatus();
 }
 
-absl::Status Optimizer(const Bench& bench) {
+absl::Status OptimizerRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
   Stream& stream = bench.stream();
   const int64_t n = shapes.parameters;
@@ -168,7 +168,7 @@ absl::Status Optimizer(const Bench& bench) {
   return absl::OkStatus();
 }
 
-absl::Status Addition(const Bench& bench) {
+absl::Status AdditionRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
   Stream& stream = bench.stream();
   const Shape size = {shapes.rows, shapes.hidden};
@@ -186,8 +186,9 @@ absl::Status Addition(const Bench& bench) {
 absl::Status BenchmarkElementwise(const KernelShapes& shapes, DType type,
                                   KernelTimer& timer) {
   const Bench bench = {shapes, type, timer};
-  for (const auto part : {RmsNorm, RotaryEmbedding, SwiGlu, Embedding, Loss,
-                          Optimizer, Addition}) {
+  for (const auto part :
+       {RmsNormRates, RotaryEmbeddingRates, SwiGluRates, EmbeddingRates,
+        LossRates, OptimizerRates, AdditionRates}) {
     COG_RETURN_IF_ERROR(part(bench));
   }
   return absl::OkStatus();

@@ -19,7 +19,7 @@ namespace cogdist {
 namespace {
 
 // Elements that are converted at a time.
-constexpr int64_t kPiece = 1 << 20;
+constexpr int64_t kPieceFloats = 1 << 20;
 
 using FilePlan = std::vector<std::vector<TensorSpec>>;
 
@@ -51,8 +51,8 @@ absl::Status Append(absl::Span<const float> values, DType dtype,
                           values.size() * sizeof(float)});
   }
   COG_CHECK(dtype == DType::kBFloat16, "no weights of type ", Name(dtype));
-  for (size_t i = 0; i < values.size(); i += kPiece) {
-    const absl::Span<const float> piece = values.subspan(i, kPiece);
+  for (size_t i = 0; i < values.size(); i += kPieceFloats) {
+    const absl::Span<const float> piece = values.subspan(i, kPieceFloats);
     const std::vector<BFloat16> rounded(piece.begin(), piece.end());
     COG_RETURN_IF_ERROR(
         writer.Append({reinterpret_cast<const char*>(rounded.data()),

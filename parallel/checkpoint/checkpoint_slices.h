@@ -19,6 +19,9 @@
 
 namespace cogdist {
 
+// Bytes of an element: checkpoints hold float32.
+inline constexpr int64_t kFloatBytes = sizeof(float);
+
 // How messages and shards call a tensor: the parameter's name, for moments with
 // ".adam_m" or ".adam_v" behind it.
 std::string CheckpointTensorName(absl::string_view name, CheckpointRole role);

@@ -15,7 +15,6 @@
 namespace cogdist {
 namespace {
 
-constexpr int64_t kFloatBytes = 4;
 // Readers hold a chunk in memory.
 constexpr int64_t kMaxChunkBytes = 64 << 20;
 
@@ -234,6 +233,12 @@ TensorRegion RegionOf(const CheckpointTensor& tensor,
                      ? ElementRange{slice.begin(), slice.count()}
                      : ElementRange{0, region.extent.num_elements()};
   return region;
+}
+
+absl::Status DamagedCheckpoint(absl::string_view path,
+                               absl::string_view fault) {
+  return absl::DataLossError(
+      absl::StrCat(path, ": ", fault, "; the checkpoint is damaged"));
 }
 
 absl::Status CheckManifest(const CheckpointManifest& manifest) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "parallel/checkpoint/tensor_region.h"
 #include "proto/checkpoint.pb.h"
 
@@ -14,6 +15,10 @@ namespace cogdist {
 // Different boxes that the slices of one tensor may have: the degree of tensor
 // parallelism of the writer. The bound keeps the check below quick.
 inline constexpr int kMaxBoxes = 1024;
+
+// The DataLoss error of a checkpoint's file at `path`; `fault` begins with a
+// verb.
+absl::Status DamagedCheckpoint(absl::string_view path, absl::string_view fault);
 
 // Everything that readers rely on: names, roles and types, slices inside of
 // their tensors and of their shards, and that the slices hold every element of

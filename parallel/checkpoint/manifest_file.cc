@@ -33,34 +33,33 @@ T ReadNumber(absl::string_view file, size_t offset) {
   return number;
 }
 
-absl::Status Damaged(absl::string_view path, absl::string_view fault) {
-  return absl::DataLossError(
-      absl::StrCat(path, ": ", fault, "; the checkpoint is damaged"));
-}
-
 // The message's bytes.
 absl::StatusOr<absl::string_view> Unframe(absl::string_view file,
                                           absl::string_view path) {
   if (file.size() < kBeforeMessage + kAfterMessage) {
-    return Damaged(path, absl::StrCat("has ", file.size(),
-                                      " bytes, less than any manifest"));
+    return DamagedCheckpoint(
+        path,
+        absl::StrCat("has ", file.size(), " bytes, less than any manifest"));
   }
   if (file.substr(0, kMagic.size()) != kMagic) {
-    return Damaged(path, absl::StrCat("does not begin with ", kMagic));
+    return DamagedCheckpoint(path,
+                             absl::StrCat("does not begin with ", kMagic));
   }
   const auto length = ReadNumber<uint64_t>(file, kMagic.size());
   const uint64_t present = file.size() - kBeforeMessage - kAfterMessage;
   if (length != present) {
-    return Damaged(path, absl::StrCat("says that its message has ", length,
-                                      " bytes, but has room for ", present));
+    return DamagedCheckpoint(
+        path, absl::StrCat("says that its message has ", length,
+                           " bytes, but has room for ", present));
   }
   const absl::string_view covered = file.substr(0, kBeforeMessage + length);
   const auto expected = ReadNumber<uint32_t>(file, covered.size());
   const uint32_t actual = Crc32c(covered);
   if (actual != expected) {
-    return Damaged(path, absl::StrFormat("its checksum is %08x, not %08x as it "
-                                         "says",
-                                         actual, expected));
+    return DamagedCheckpoint(
+        path, absl::StrFormat("its checksum is %08x, not %08x as it "
+                              "says",
+                              actual, expected));
   }
   return covered.substr(kBeforeMessage);
 }
@@ -95,7 +94,7 @@ absl::StatusOr<CheckpointManifest> DecodeManifest(absl::string_view file,
   if (message.size() > std::numeric_limits<int>::max() ||
       !manifest.ParseFromArray(message.data(),
                                static_cast<int>(message.size()))) {
-    return Damaged(path, "holds no CheckpointManifest");
+    return DamagedCheckpoint(path, "holds no CheckpointManifest");
   }
   // Before the contents: a newer format may mean other things by them.
   if (manifest.min_reader_version() > kCheckpointFormatVersion) {
@@ -106,7 +105,7 @@ absl::StatusOr<CheckpointManifest> DecodeManifest(absl::string_view file,
         manifest.program_version()));
   }
   if (const absl::Status checked = CheckManifest(manifest); !checked.ok()) {
-    return Damaged(path, checked.message());
+    return DamagedCheckpoint(path, checked.message());
   }
   return manifest;
 }

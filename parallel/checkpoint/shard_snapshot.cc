@@ -14,8 +14,6 @@
 namespace cogdist {
 namespace {
 
-constexpr int64_t kFloatBytes = sizeof(float);
-
 // The slice as a tensor of the shard: under the tensor's own name and, where it
 // is a whole box, with the box's extents, as other programs would look for it.
 TensorSpec SpecOf(const SliceToWrite& slice) {

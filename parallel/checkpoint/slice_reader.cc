@@ -15,19 +15,12 @@ namespace {
 
 // The most that is read at a time, but for a chunk that is larger.
 constexpr int64_t kReadBytes = 1 << 20;
-constexpr int64_t kFloatBytes = sizeof(float);
-
 // Far below what systems allow a process.
 constexpr size_t kMaxOpenFiles = 16;
 
 absl::Status Unreadable(absl::string_view path, const absl::Status& error) {
   return AsDamage(error, absl::StrCat(path, ": ", error.message(),
                                       "; the checkpoint cannot be read"));
-}
-
-absl::Status Damaged(absl::string_view path, absl::string_view fault) {
-  return absl::DataLossError(
-      absl::StrCat(path, ": ", fault, "; the checkpoint is damaged"));
 }
 
 }  // namespace
@@ -71,9 +64,10 @@ absl::Status SliceReader::VerifyHeader(int shard) {
     crc = ExtendCrc32c(crc, {buffer_.data(), buffer_.size()});
   }
   if (crc != about.header_crc32c()) {
-    return Damaged(path, absl::StrFormat("its header's checksum is %08x, the "
-                                         "manifest says %08x",
-                                         crc, about.header_crc32c()));
+    return DamagedCheckpoint(
+        path, absl::StrFormat("its header's checksum is %08x, the "
+                              "manifest says %08x",
+                              crc, about.header_crc32c()));
   }
   header_checked_[shard] = true;
   return absl::OkStatus();
@@ -111,11 +105,12 @@ absl::Status SliceReader::ReadChunks(const CheckpointTensor& tensor,
     const uint32_t crc = Crc32c(data.substr(done, chunk));
     const uint32_t expected = slice.crc32c((bytes.begin + done) / chunk);
     if (crc == expected) continue;
-    return Damaged(path, absl::StrFormat(
-                             "tensor %s: the checksum of the %d bytes at %d is "
-                             "%08x, the manifest says %08x",
-                             name, data.substr(done, chunk).size(), from + done,
-                             crc, expected));
+    return DamagedCheckpoint(
+        path,
+        absl::StrFormat("tensor %s: the checksum of the %d bytes at %d is "
+                        "%08x, the manifest says %08x",
+                        name, data.substr(done, chunk).size(), from + done, crc,
+                        expected));
   }
   held_slice_ = &slice;
   held_ = bytes;
