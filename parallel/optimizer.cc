@@ -28,6 +28,16 @@ int64_t NumChunks(const ParamStore& params, const ParamStore::Tensor& tensor) {
   return NumReduceChunks(params.share(tensor).count);
 }
 
+// The segment of a unit that element `first` is in.
+const UnitSegment* SegmentOf(const ParamStore& params, ParamStore::UnitId unit,
+                             int64_t first) {
+  const std::vector<UnitSegment>& segments = params.segments(unit);
+  return &*std::find_if(segments.begin(), segments.end(),
+                        [first](const UnitSegment& segment) {
+                          return first < segment.range.end();
+                        });
+}
+
 }  // namespace
 
 absl::StatusOr<Optimizer> Optimizer::Create(const Args& args) {
@@ -48,8 +58,27 @@ absl::StatusOr<Optimizer> Optimizer::Create(const Args& args) {
 Optimizer::Optimizer(const Args& args, Buffer squares, HostBuffer squares_read)
     : config_(args.config),
       params_(&args.params),
+      runs_(RunsOf(args.params)),
       squares_(std::move(squares)),
       squares_read_(std::move(squares_read)) {}
+
+std::vector<Optimizer::Run> Optimizer::RunsOf(const ParamStore& params) {
+  std::vector<Run> runs;
+  const UnitSegment* last = nullptr;
+  for (const ParamStore::Tensor& tensor : params.tensors()) {
+    const ParamStore::Range owned = params.owned(tensor);
+    if (owned.count == 0) continue;
+    const UnitSegment* const segment =
+        SegmentOf(params, tensor.unit, owned.begin);
+    if (segment != last || tensor.decays() != runs.back().decays) {
+      runs.push_back({owned, tensor.decays()});
+    } else {
+      runs.back().range.count = owned.end() - runs.back().range.begin;
+    }
+    last = segment;
+  }
+  return runs;
+}
 
 void Optimizer::ReadNorm(Stream& stream) {
   const TensorView sums = squares_.View(DType::kFloat64);
@@ -81,24 +110,20 @@ Optimizer::Norm Optimizer::LocalNorm() const {
 
 void Optimizer::Update(Stream& stream, const UpdateArgs& args) {
   ++updates_;
-  // Tensor by tensor, since decay differs; what pads the flat buffers is never
-  // touched and stays zero.
   const AdamWConfig& adamw = config_.adamw();
   const double scale = ClipFactor(args.grad_norm, config_.grad_clip_norm());
-  for (const ParamStore::Tensor& tensor : params_->tensors()) {
-    const ParamStore::Range owned = params_->owned(tensor);
-    if (owned.count == 0) continue;
-    AdamW(stream, {.param = params_->master(owned),
-                   .m = params_->moment1(owned),
-                   .v = params_->moment2(owned),
-                   .weight = params_->low_precision(owned),
-                   .gradient = params_->gradients(owned),
+  for (const auto& [range, decays] : runs_) {
+    AdamW(stream, {.param = params_->master(range),
+                   .m = params_->moment1(range),
+                   .v = params_->moment2(range),
+                   .weight = params_->low_precision(range),
+                   .gradient = params_->gradients(range),
                    .gradient_scale = static_cast<float>(scale),
                    .lr = args.lr,
                    .beta1 = adamw.beta1(),
                    .beta2 = adamw.beta2(),
                    .eps = adamw.eps(),
-                   .weight_decay = tensor.decays() ? adamw.weight_decay() : 0,
+                   .weight_decay = decays ? adamw.weight_decay() : 0,
                    .t = updates_});
   }
 }

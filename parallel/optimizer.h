@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "parallel/param_store.h"
@@ -62,10 +63,20 @@ class Optimizer {
   void set_updates(int64_t updates) { updates_ = updates; }
 
  private:
+  // Neighbours of one segment that decay alike are updated at once: a layer's
+  // matrices take one launch, not one each. What pads the flat buffers between
+  // them is zero in all of them and stays so.
+  struct Run {
+    ParamStore::Range range;
+    bool decays = false;
+  };
+  static std::vector<Run> RunsOf(const ParamStore& params);
+
   Optimizer(const Args& args, Buffer squares, HostBuffer squares_read);
 
   OptimizerConfig config_;
   ParamStore* params_;
+  std::vector<Run> runs_;
   // float64, by chunk of this rank's share of each tensor.
   Buffer squares_;
   HostBuffer squares_read_;

@@ -5,8 +5,11 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "runtime/bfloat16.h"
 #include "runtime/cpu/cpu_device.h"
@@ -197,6 +200,73 @@ TEST_F(OptimizerTest, NamesTheFirstTensorThatIsNotFinite) {
     EXPECT_EQ(testing::NormOf(optimizer, *stream_).culprit, "matrix");
   }
   EXPECT_EQ(optimizer.updates(), 0);
+}
+
+// Neighbours are updated together, but each as it decays and no rank more than
+// its own, padding aside, which stays zero.
+TEST(OptimizerRunsTest, ALayerOfOddTensorsFollowsFloat64) {
+  CpuDevice device;
+  const auto stream = device.CreateStream();
+  for (int replica = 0; replica < 3; ++replica) {
+    ParamStore params;
+    for (const char* unit : {"first.", "second."}) {
+      const auto id = params.AddUnit(unit);
+      for (const auto& [name, shape] :
+           std::vector<std::pair<std::string, Shape>>{{"norm", {67}},
+                                                      {"qkv", {67, 91}},
+                                                      {"o", {91, 67}},
+                                                      {"gain", {67}},
+                                                      {"bias", {91}},
+                                                      {"up", {33, 67}}}) {
+        params.Add(
+            id, {.tensors = {{absl::StrCat(unit, name), shape}}, .init = {}});
+      }
+    }
+    COG_CHECK_OK(params.Allocate({.device = device,
+                                  .stream = *stream,
+                                  .zero_stage = 1,
+                                  .replicas = 3,
+                                  .replica = replica}));
+    auto optimizer = Optimizer::Create(
+        {.config = Config(), .params = params, .device = device});
+    ASSERT_TRUE(optimizer.ok());
+    std::vector<Reference> references;
+    for (const ParamStore::Tensor& tensor : params.tensors()) {
+      const ParamStore::Range owned = params.owned(tensor);
+      const Rng rng(7, tensor.named.name);
+      float* const values = params.master(owned).Data<float>();
+      float* const gradients = params.gradients(owned).Data<float>();
+      for (int64_t i = 0; i < owned.count; ++i) {
+        values[i] = rng.Normal(i);
+        gradients[i] = 0.01f * rng.Normal(i + owned.count);
+      }
+      references.emplace_back(values, owned.count, tensor.decays() ? 0.1 : 0);
+    }
+    for (int step = 0; step < 3; ++step) {
+      optimizer->Update(*stream, {.lr = 0.1, .grad_norm = 0.5});
+    }
+    for (size_t i = 0; i < references.size(); ++i) {
+      const ParamStore::Tensor& tensor = params.tensors()[i];
+      SCOPED_TRACE(absl::StrCat("replica ", replica, ", ", tensor.named.name));
+      const ParamStore::Range owned = params.owned(tensor);
+      for (int step = 0; step < 3; ++step) {
+        references[i].Step(params.gradients(owned).Data<float>(), 1, 0.1);
+      }
+      for (int64_t j = 0; j < owned.count; ++j) {
+        ASSERT_NEAR(params.master(owned).Data<float>()[j],
+                    references[i].param()[j], 5e-6)
+            << j;
+      }
+    }
+    // At stage 1 all ranks have whole weights: every gap can be looked at.
+    int64_t last = 0;
+    for (const ParamStore::Tensor& tensor : params.tensors()) {
+      for (int64_t j = last; j < tensor.range.begin; ++j) {
+        ASSERT_EQ(params.unit_weights(tensor.unit, {j, 1}).Data<float>()[0], 0);
+      }
+      last = tensor.range.end();
+    }
+  }
 }
 
 // Only the first copy counts, but a NaN in any of them is seen.
