@@ -1,39 +1,58 @@
 #include "launcher/step_graph.h"
 
+#include <new>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "runtime/clock.h"
+#include "runtime/status_macros.h"
 
 namespace cogdist {
 
-StepGraph::StepGraph(bool wanted, RankContext& context, Pipeline& pipeline,
-                     DataParallel& data_parallel)
-    : used_(wanted && context.device->type() == DeviceType::kCuda &&
-            context.ledger == nullptr && !context.fault.rank().has_value()),
-      compute_(*context.streams.compute),
-      others_(pipeline.streams()),
-      pipeline_(pipeline),
-      data_parallel_(data_parallel) {
-  const Streams& streams = context.streams;
+StepGraph::StepGraph(Args args)
+    : used_(args.wanted && args.context.device->type() == DeviceType::kCuda &&
+            !args.context.fault.rank().has_value()),
+      timeout_seconds_(args.timeout_seconds),
+      world_(*args.context.groups.world),
+      compute_(*args.context.streams.compute),
+      others_(args.pipeline.streams()),
+      pipeline_(args.pipeline),
+      data_parallel_(args.data_parallel),
+      marks_(std::move(args.marks)) {
+  const Streams& streams = args.context.streams;
   for (const auto* stream :
        {&streams.replicas, &streams.tensor, &streams.context}) {
     others_.push_back(stream->get());
   }
+  Ledger* const ledger = args.context.ledger;
+  if (!used_ || ledger == nullptr) return;
+  std::vector<int> everybody(world_.size());
+  std::iota(everybody.begin(), everybody.end(), 0);
+  lane_.emplace(*ledger, ledger->AddLane("world steps", std::move(everybody)),
+                *new (marks_.data()) StreamLane::Marks);
 }
 
 absl::Status StepGraph::Run(absl::FunctionRef<void()> enqueue) {
-  if (!used_ || steps_++ < kStepsBefore) {
+  if (used_ && ++steps_ == kStepsBefore + 1) used_ = !TooLongToWatch();
+  if (!used_ || steps_ <= kStepsBefore) {
+    latest_start_ = MonotonicSeconds();
     enqueue();
     return absl::OkStatus();
   }
   Join();
-  if (graph_ == nullptr) {
-    const absl::Status recorded = Record(enqueue);
-    if (!recorded.ok()) return recorded;
-  }
-  graph_->Launch(AsGpuStream(compute_));
+  if (graph_ == nullptr) COG_RETURN_IF_ERROR(Record(enqueue));
+  Launch();
   Fork();
   return absl::OkStatus();
+}
+
+bool StepGraph::TooLongToWatch() {
+  if (!lane_.has_value()) return false;
+  double seconds[] = {MonotonicSeconds() - latest_start_};
+  world_.AllReduceMaxHost(absl::MakeSpan(seconds));
+  return seconds[0] > timeout_seconds_ / 2;
 }
 
 absl::Status StepGraph::Record(absl::FunctionRef<void()> enqueue) {
@@ -52,6 +71,13 @@ absl::Status StepGraph::Record(absl::FunctionRef<void()> enqueue) {
   }
   graph_ = *std::move(graph);
   return absl::OkStatus();
+}
+
+void StepGraph::Launch() {
+  GpuStream& stream = AsGpuStream(compute_);
+  const auto launch = [&] { graph_->Launch(stream); };
+  if (!lane_.has_value()) return launch();
+  lane_->OnStream(stream, {.operation = Operation::kRecordedStep}, launch);
 }
 
 void StepGraph::Join() {

@@ -53,20 +53,29 @@ absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Allocate(
                        Optimizer::Create({.config = config.optimizer(),
                                           .params = runner->params(),
                                           .device = *context.device}));
-  return std::unique_ptr<TrainingStep>(new TrainingStep(
-      config, context, std::move(runner), std::move(optimizer)));
+  COG_ASSIGN_OR_RETURN(
+      HostBuffer marks,
+      HostBuffer::Allocate(*context.device, StepGraph::kMarksBytes));
+  return std::unique_ptr<TrainingStep>(
+      new TrainingStep(config, context, std::move(runner), std::move(optimizer),
+                       std::move(marks)));
 }
 
 TrainingStep::TrainingStep(const RunConfig& config, RankContext& context,
                            std::unique_ptr<ModelRunner> runner,
-                           Optimizer optimizer)
+                           Optimizer optimizer, HostBuffer marks)
     : config_(config),
       context_(context),
       runner_(std::move(runner)),
       data_parallel_(runner_->params(), context),
       optimizer_(std::move(optimizer)),
-      graph_(config.cuda_graph(), context, runner_->pipeline(),
-             data_parallel_) {}
+      graph_(
+          {.wanted = config.cuda_graph(),
+           .timeout_seconds = config.resilience().collective_timeout_seconds(),
+           .context = context,
+           .pipeline = runner_->pipeline(),
+           .data_parallel = data_parallel_,
+           .marks = std::move(marks)}) {}
 
 absl::StatusOr<StepPlan> TrainingStep::Plan(const RunConfig& config,
                                             const Mesh& mesh, int rank,

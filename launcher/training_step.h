@@ -78,7 +78,8 @@ class TrainingStep {
 
  private:
   TrainingStep(const RunConfig& config, RankContext& context,
-               std::unique_ptr<ModelRunner> runner, Optimizer optimizer);
+               std::unique_ptr<ModelRunner> runner, Optimizer optimizer,
+               HostBuffer marks);
 
   // All but the plan.
   static absl::StatusOr<std::unique_ptr<TrainingStep>> Allocate(

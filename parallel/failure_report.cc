@@ -199,6 +199,13 @@ std::string Elsewhere(const std::vector<RankView>& ranks,
                       "; each node has a ledger of its own\n");
 }
 
+// What more could be found out, and how.
+std::string Advice(const Ledger::LaneState& lane) {
+  return lane.entry.operation == Operation::kRecordedStep
+             ? "; with cuda_graph: false the step's collectives are told apart"
+             : "";
+}
+
 }  // namespace
 
 std::vector<RankView> LookAtRanks(Ledger& ledger, absl::Duration pause) {
@@ -241,7 +248,7 @@ FailureReport ReportTimeout(const Ledger& ledger,
               "rank ", self.rank, ", step ", mine.step, ": ", Describe(mine),
               " has not ended for ", Seconds(MonotonicSeconds() - mine.since),
               " (resilience.collective_timeout_seconds: ", timeout_seconds,
-              "); ", blame),
+              "); ", blame, Advice(mine)),
           .details =
               absl::StrCat(Details(ranks, lines), Elsewhere(ranks, members))};
 }

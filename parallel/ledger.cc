@@ -73,6 +73,8 @@ absl::string_view Name(Operation operation) {
       return "exchange of values";
     case Operation::kBarrier:
       return "barrier";
+    case Operation::kRecordedStep:
+      return "recorded step";
   }
   return "?";
 }

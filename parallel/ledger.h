@@ -38,6 +38,7 @@ enum class Operation : int32_t {
   kSendReceive,  // to and from one rank each, or one of both
   kExchange,     // of small host-side values
   kBarrier,
+  kRecordedStep,  // a training step that a GPU does as one graph
 };
 absl::string_view Name(Operation operation);
 

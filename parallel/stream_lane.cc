@@ -24,6 +24,14 @@ StreamLane::~StreamLane() {
   std::erase(ledger_.stream_lanes_, this);
 }
 
+void StreamLane::OnStream(GpuStream& stream, const Ledger::Entry& entry,
+                          absl::FunctionRef<void()> enqueue) {
+  const int64_t number = Enqueue(entry);
+  stream.WriteWhenReached(marks_.begun, number);
+  enqueue();
+  stream.WriteWhenReached(marks_.finished, number);
+}
+
 int64_t StreamLane::Enqueue(const Ledger::Entry& entry) {
   const int64_t step = CurrentRankTag().step;
   ledger_.SetStep(step);

@@ -13,7 +13,9 @@
 #include <deque>
 #include <mutex>
 
+#include "absl/functional/function_ref.h"
 #include "parallel/ledger.h"
+#include "runtime/gpu_stream.h"
 
 namespace cogdist {
 
@@ -32,6 +34,11 @@ class StreamLane {
   ~StreamLane();
   StreamLane(const StreamLane&) = delete;
   StreamLane& operator=(const StreamLane&) = delete;
+
+  // `enqueue` puts an operation on `stream`, which tells when it comes to it
+  // and when it is past it.
+  void OnStream(GpuStream& stream, const Ledger::Entry& entry,
+                absl::FunctionRef<void()> enqueue);
 
   // The rank's thread is about to enqueue an operation. The number, from 1,
   // that the stream writes to `begun` before it, and to `finished` after it.

@@ -4,6 +4,8 @@
 #ifndef COGDIST_RUNTIME_GPU_STREAM_H_
 #define COGDIST_RUNTIME_GPU_STREAM_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "absl/functional/function_ref.h"
@@ -30,6 +32,12 @@ class GpuGraph {
 class GpuStream : public Stream {
  public:
   virtual const KernelTable& kernels() const = 0;
+
+  // Writes `value` when all that is enqueued so far is done. The GPU's front
+  // end does so on its own, at the cost of recording an event. `mark` is in
+  // pinned memory, and outlives the work.
+  virtual void WriteWhenReached(const std::atomic<int64_t>& mark,
+                                int64_t value) = 0;
 
   // What `body` enqueues on this stream, and on streams that wait for its
   // events and that it waits for in the end, instead of doing it. `body`

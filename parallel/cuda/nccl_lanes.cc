@@ -35,15 +35,8 @@ NcclLanes::NcclLanes(GroupLanes lanes, HostBuffer marks)
 void NcclLanes::OnStream(CudaStream& stream, const Ledger::Entry& entry,
                          absl::FunctionRef<void()> enqueue) {
   Kind& kind = KindOf(entry);
-  if (!kind.lane.has_value()) return enqueue();
-  COG_CHECK(
-      !stream.IsCapturing(), "a collective of group ", lanes_.group.name,
-      " would become part of a CUDA graph, where the watch over "
-      "collectives (resilience.collective_timeout_seconds) cannot see it");
-  const int64_t number = kind.lane->Enqueue(entry);
-  stream.WriteWhenReached(kind.marks->begun, number);
-  enqueue();
-  stream.WriteWhenReached(kind.marks->finished, number);
+  if (!kind.lane.has_value() || stream.IsCapturing()) return enqueue();
+  kind.lane->OnStream(stream, entry, enqueue);
 }
 
 void NcclLanes::OnThread(absl::FunctionRef<void()> call) {

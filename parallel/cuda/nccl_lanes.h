@@ -33,9 +33,9 @@ class NcclLanes {
 
   const LedgerGroup& group() const { return lanes_.group; }
 
-  // `enqueue` puts an operation on `stream`. Ends the rank where that is
-  // captured into a graph and there is a ledger: launches of the graph would
-  // repeat numbers, and nobody could tell who has arrived.
+  // `enqueue` puts an operation on `stream`. Of what is captured into a graph
+  // nothing is noted, since launches would repeat the numbers: whoever launches
+  // it notes the whole of it (launcher/step_graph.h).
   void OnStream(CudaStream& stream, const Ledger::Entry& entry,
                 absl::FunctionRef<void()> enqueue);
   // `call` returns when all ranks have made it.

@@ -21,6 +21,8 @@ class CudaStream : public GpuStream {
 
   CudaDevice& device() const override { return device_; }
   const KernelTable& kernels() const override { return device_.kernels(); }
+  void WriteWhenReached(const std::atomic<int64_t>& mark,
+                        int64_t value) override;
   absl::StatusOr<std::unique_ptr<GpuGraph>> Capture(
       absl::FunctionRef<void()> body) override;
 
@@ -35,10 +37,6 @@ class CudaStream : public GpuStream {
   }
   int64_t workspace_bytes() const override { return workspace_.bytes(); }
 
-  // Writes `value` when all that is enqueued so far is done. The GPU's front
-  // end does so on its own, at the cost of recording an event. `mark` is in
-  // pinned memory, and outlives the work.
-  void WriteWhenReached(const std::atomic<int64_t>& mark, int64_t value);
   // Whether work is captured into a graph instead of done.
   bool IsCapturing() const;
 

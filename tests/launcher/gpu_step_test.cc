@@ -2,19 +2,26 @@
 // that a recorded step is the step.
 
 #include <cmath>
+#include <functional>
+#include <future>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "launcher/config_override.h"
 #include "models/init.h"
 #include "tests/testing/layout_training.h"
 #include "tests/vgpu/gpu_ranks.h"
+#include "tests/vgpu/ledgers.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 struct Layout {
@@ -56,16 +63,20 @@ RunConfig ConfigOf(const Layout& layout) {
 
 // Runs `body` on every rank, with the initial weights.
 void RunSteps(const Layout& layout, const RunConfig& config,
-              const std::function<void(RankContext&, TrainingStep&)>& body) {
-  vgpu::RunGpuRanks(layout.ranks, config.parallel(), [&](RankContext& context) {
-    auto step = TrainingStep::Create(config, context);
-    COG_CHECK_OK(step.status());
-    InitializeParameters((*step)->runner().params(), *context.streams.compute,
-                         1);
-    body(context, **step);
-    // Others may still need what this rank is about to give back.
-    context.groups.world->Barrier();
-  });
+              const std::function<void(RankContext&, TrainingStep&)>& body,
+              absl::Span<Ledger* const> ledgers = {}) {
+  vgpu::RunGpuRanks(
+      layout.ranks, config.parallel(),
+      [&](RankContext& context) {
+        auto step = TrainingStep::Create(config, context);
+        COG_CHECK_OK(step.status());
+        InitializeParameters((*step)->runner().params(),
+                             *context.streams.compute, 1);
+        body(context, **step);
+        // Others may still need what this rank is about to give back.
+        context.groups.world->Barrier();
+      },
+      ledgers);
 }
 
 class GpuStepTest : public ::testing::TestWithParam<Layout> {};
@@ -95,40 +106,103 @@ TEST_P(GpuStepTest, TakesThePlannedMemoryAndOneWaitOfTheHost) {
   EXPECT_THAT(machine.reports(), IsEmpty());
 }
 
-std::vector<double> Train(const Layout& layout, const RunConfig& config,
-                          const vgpu::Options& gpus) {
+struct History {
+  std::vector<double> values;  // loss and norm of each step
+  int64_t launches = 0;        // of graphs, on all ranks
+};
+
+History Train(const Layout& layout, const RunConfig& config,
+              const vgpu::Options& gpus,
+              absl::Span<Ledger* const> ledgers = {}) {
   vgpu::Machine machine(gpus);
-  std::vector<double> history;
-  RunSteps(layout, config, [&](RankContext& context, TrainingStep& step) {
-    for (int64_t number = 1; number <= 4; ++number) {
-      const auto result = testing::RunRandomStep(config, context, step, number);
-      COG_CHECK_OK(result.status());
-      if (context.rank() > 0) continue;
-      history.push_back(result->loss);
-      history.push_back(result->grad_norm);
-    }
-  });
+  History history;
+  RunSteps(
+      layout, config,
+      [&](RankContext& context, TrainingStep& step) {
+        for (int64_t number = 1; number <= 4; ++number) {
+          const auto result =
+              testing::RunRandomStep(config, context, step, number);
+          COG_CHECK_OK(result.status());
+          if (context.rank() > 0) continue;
+          history.values.push_back(result->loss);
+          history.values.push_back(result->grad_norm);
+        }
+      },
+      ledgers);
   EXPECT_THAT(machine.reports(), IsEmpty());
+  history.launches = machine.calls("cudaGraphLaunch");
   return history;
 }
 
-// Step 3 is recorded, and launched; so is step 4.
+// Step 3 is recorded, and launched; so is step 4. As in jobs of processes, the
+// collectives are watched over.
 TEST_P(GpuStepTest, ARecordedStepIsTheStep) {
   RunConfig config = ConfigOf(GetParam());
+  const int ranks = GetParam().ranks;
   const vgpu::Options gpus = {
-      .devices = GetParam().ranks, .seed = 3, .check_kernels = false};
-  const std::vector<double> recorded = Train(GetParam(), config, gpus);
+      .devices = ranks, .seed = 3, .check_kernels = false};
+  const vgpu::Ledgers ledgers(ranks);
+  const History recorded = Train(GetParam(), config, gpus, ledgers.all());
+  EXPECT_EQ(recorded.launches, 2 * ranks);
+  for (int rank = 0; rank < ranks; ++rank) {
+    const Ledger::LaneState steps = ledgers.Lane(rank, "world steps");
+    EXPECT_EQ(steps.begun, 2);
+    EXPECT_EQ(steps.finished, 2);
+  }
   config.set_cuda_graph(false);
-  EXPECT_EQ(recorded, Train(GetParam(), config, gpus));
+  const History enqueued = Train(GetParam(), config, gpus);
+  EXPECT_EQ(recorded.values, enqueued.values);
+  EXPECT_EQ(enqueued.launches, 0);
 }
 
 // Nothing is read before it was waited for, and nothing unwritten is read.
 TEST_P(GpuStepTest, EveryAccessIsInOrder) {
   const RunConfig config = ConfigOf(GetParam());
-  const std::vector<double> history =
+  const History history =
       Train(GetParam(), config,
             {.devices = GetParam().ranks, .seed = 5, .lazy = true});
-  for (const double x : history) EXPECT_TRUE(std::isfinite(x));
+  for (const double x : history.values) EXPECT_TRUE(std::isfinite(x));
+}
+
+TEST(StepGraphTest, WhoDoesNotComeToARecordedStepIsNamed) {
+  const Layout& layout = kLayouts[1];
+  const RunConfig config = ConfigOf(layout);
+  vgpu::Machine machine({.devices = 2,
+                         .check_kernels = false,
+                         .collective_timeout_seconds = vgpu::kNever});
+  const vgpu::Ledgers ledgers(2);
+  std::promise<std::string> said;
+  std::string message;
+  RunSteps(
+      layout, config,
+      [&](RankContext& context, TrainingStep& step) {
+        const int rank = context.rank();
+        for (int64_t number = 1; number <= 4; ++number) {
+          COG_CHECK_OK(
+              testing::RunRandomStep(config, context, step, number).status());
+        }
+        context.groups.world->Barrier();
+        std::optional<vgpu::Watch> watch;
+        if (rank == 0) watch.emplace(*ledgers.all()[0], 0.5, said);
+        if (rank == 1) message = said.get_future().get();
+        COG_CHECK_OK(testing::RunRandomStep(config, context, step, 5).status());
+      },
+      ledgers.all());
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("rank 0, step 5: recorded step (operation 3 of "
+                              "group world steps) has not ended"),
+                    HasSubstr("; missing: rank 1; with cuda_graph: false")));
+}
+
+// Half of the time that the watch allows is over at once.
+TEST(StepGraphTest, WhatTakesLongIsNotRecordedUnderAWatch) {
+  const Layout& layout = kLayouts[1];
+  RunConfig config = ConfigOf(layout);
+  config.mutable_resilience()->set_collective_timeout_seconds(1e-6);
+  const vgpu::Ledgers ledgers(2);
+  const vgpu::Options gpus = {.devices = 2, .check_kernels = false};
+  EXPECT_EQ(Train(layout, config, gpus, ledgers.all()).launches, 0);
+  EXPECT_EQ(Train(layout, config, gpus).launches, 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, GpuStepTest, ::testing::ValuesIn(kLayouts),

@@ -5,12 +5,15 @@
 
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "parallel/gpu_backend.h"
 #include "parallel/host_communicator.h"
+#include "parallel/ledger.h"
 #include "parallel/mesh.h"
 #include "parallel/rank_context.h"
 #include "parallel/thread_transport.h"
@@ -20,21 +23,27 @@
 
 namespace cogdist::vgpu {
 
-// Runs `body` on `size` threads and waits for all of them. REQUIRES: a Machine
+// Runs `body` on `size` threads and waits for all of them. Where there are
+// `ledgers`, one for each rank, operations are noted there. REQUIRES: a Machine
 // with as many devices.
 inline void RunGpuRanks(int size, const ParallelConfig& parallel,
-                        const std::function<void(RankContext&)>& body) {
+                        const std::function<void(RankContext&)>& body,
+                        absl::Span<Ledger* const> ledgers = {}) {
   ThreadHub hub(size);
+  std::vector<int> all(size);
+  std::iota(all.begin(), all.end(), 0);
   const GpuBackend& gpus = *CogdistGpuBackend();
   const auto run = [&](int rank) {
     CurrentRankTag().rank = rank;
     CpuDevice host;
     auto device = gpus.create_device(rank);
     COG_CHECK_OK(device.status());
-    auto world =
-        gpus.create_communicator(std::make_unique<HostCommunicator>(
-                                     hub.Connect(rank), host, MessageOptions()),
-                                 **device);
+    LedgerGroup group;
+    if (!ledgers.empty()) group = {ledgers[rank], "world", all};
+    auto world = gpus.create_communicator(
+        std::make_unique<HostCommunicator>(hub.Connect(rank), host,
+                                           MessageOptions(), group),
+        **device);
     COG_CHECK_OK(world.status());
     const auto mesh = Mesh::Create(size, parallel);
     COG_CHECK_OK(mesh.status());
@@ -45,6 +54,7 @@ inline void RunGpuRanks(int size, const ParallelConfig& parallel,
                          .local_size = size},
                         *mesh, *std::move(device), *std::move(world));
     COG_CHECK_OK(context.status());
+    context->ledger = group.ledger;
     body(*context);
   };
   std::vector<std::thread> threads;

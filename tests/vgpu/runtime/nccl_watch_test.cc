@@ -14,9 +14,8 @@
 #include "cuda_runtime_api.h"
 #include "gmock/gmock.h"
 #include "nccl.h"
-#include "parallel/collective_watch.h"
 #include "runtime/cuda/cuda_stream.h"
-#include "tests/temp_dir.h"
+#include "tests/vgpu/ledgers.h"
 #include "tests/vgpu/runtime/gpu_ranks.h"
 #include "tests/vgpu/runtime/machine.h"
 
@@ -27,50 +26,10 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using vgpu::kNever;
+using vgpu::Ledgers;
 using vgpu::Machine;
-
-// A ledger for each rank of this process, all in one file.
-class Ledgers {
- public:
-  explicit Ledgers(int size) {
-    const std::vector<RankIdentity> ranks(
-        size, {.host = "here", .process = ThisProcess(), .here = true});
-    for (int rank = 0; rank < size; ++rank) {
-      owned_.push_back(std::make_unique<Ledger>(rank, ranks));
-      COG_CHECK_OK(owned_.back()->Share(dir_ / "ledger"));
-      all_.push_back(owned_.back().get());
-    }
-  }
-  const std::vector<Ledger*>& all() const { return all_; }
-
-  Ledger::LaneState Lane(int rank, absl::string_view name) const {
-    for (const Ledger::LaneState& lane : all_[rank]->Read(rank).lanes) {
-      if (lane.name == name) return lane;
-    }
-    COG_CHECK(false, "no lane ", name);
-  }
-
- private:
-  const TempDir dir_;
-  std::vector<std::unique_ptr<Ledger>> owned_;
-  std::vector<Ledger*> all_;
-};
-
-// Longer than a test takes.
-constexpr double kNever = 1000;
-
-// A watch that says what it finds instead of ending the process.
-class Watch {
- public:
-  Watch(Ledger& ledger, double timeout_seconds, std::promise<std::string>& said)
-      : watch_(ledger, {.timeout_seconds = timeout_seconds,
-                        .on_failure = [&said](const std::string& message) {
-                          said.set_value(message);
-                        }}) {}
-
- private:
-  const CollectiveWatch watch_;
-};
+using vgpu::Watch;
 
 // A tensor of a rank, whose values do not matter.
 class Zeros {
@@ -281,25 +240,6 @@ class NcclDeathTest : public ::testing::Test {
         watched ? ledgers.all() : none);
   }
 };
-
-TEST_F(NcclDeathTest, WithAWatchACaptureIsRefused) {
-  EXPECT_DEATH(
-      {
-        Machine machine({.devices = 2});
-        Run(
-            [](GpuRank& self) {
-              const Zeros x(self, 1);
-              if (self.rank == 1) return;
-              AsGpuStream(self.stream)
-                  .Capture(
-                      [&] { self.world.AllReduceSum(self.stream, x.Some(1)); })
-                  .IgnoreError();
-            },
-            /*watched=*/true);
-      },
-      "rank 0, step 41.*a collective of group world would become part of a "
-      "CUDA graph");
-}
 
 TEST_F(NcclDeathTest, AFailedCallNamesItselfRankAndStep) {
   EXPECT_DEATH(
