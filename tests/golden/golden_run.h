@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/program_command.h"
 #include "tests/subprocess.h"
 #include "tests/temp_dir.h"
 
@@ -84,18 +85,6 @@ inline void ExpectFloat64Run(absl::string_view source,
     EXPECT_LE(RelativeError(got["grad_norm"], want["grad_norm"]), 1e-4);
     EXPECT_NEAR(got["lr"].get<double>(), want["lr"].get<double>(), 1e-12);
   }
-}
-
-// `cogdist ARGS` in a shell, under mpirun where `ranks` is more than 1.
-inline std::string ProgramCommand(int ranks, int threads,
-                                  absl::string_view args) {
-  return absl::StrCat("OMP_NUM_THREADS=", threads, " ",
-                      ranks == 1
-                          ? ""
-                          : absl::StrCat("mpirun --allow-run-as-root "
-                                         "--oversubscribe --bind-to none -np ",
-                                         ranks, " "),
-                      COGDIST_BINARY, " ", args);
 }
 
 // A copy of `source`, a folder of tests/golden, in which the program may be

@@ -48,14 +48,6 @@ class KillTest : public CheckpointJob {
   int64_t Below(int64_t bound) {
     return std::uniform_int_distribution<int64_t>(0, bound - 1)(random_);
   }
-  std::vector<nlohmann::json> Lines() const {
-    std::ifstream file(dir_ / "run/metrics.jsonl");
-    std::vector<nlohmann::json> lines;
-    for (std::string line; std::getline(file, line);) {
-      lines.push_back(nlohmann::json::parse(line));
-    }
-    return lines;
-  }
 
   // A start of the run that somebody strikes at, and what must hold afterwards.
   void Attempt();
@@ -109,7 +101,7 @@ Strike KillTest::StrikeAt(const BackgroundJob& job) {
 // before the program could listen, or when it was done.
 void KillTest::ExpectStopped(const ProcessResult& end,
                              size_t lines_before) const {
-  const std::vector<nlohmann::json> lines = Lines();
+  const std::vector<nlohmann::json> lines = Metrics();
   if (end.exit_code == 75) {
     EXPECT_THAT(end.output, HasSubstr("stopped by "));
     EXPECT_EQ(NewestWhole(), lines.back()["step"]);
@@ -119,14 +111,14 @@ void KillTest::ExpectStopped(const ProcessResult& end,
 }
 
 void KillTest::Attempt() {
-  const size_t lines_before = Lines().size();
+  const size_t lines_before = Metrics().size();
   const Layout& layout = kLayouts[Below(std::size(kLayouts))];
   auto job = Start(layout.ranks, Args(layout, "run"));
   const Strike strike = StrikeAt(*job);
   if (!WaitUntil([&] { return job->Ended(); }, 20)) {
     // Open MPI 4.1's mpirun may wait for ever for a rank that was killed in
     // MPI_Init(); who started it has to end it.
-    EXPECT_EQ(Lines().size(), lines_before);
+    EXPECT_EQ(Metrics().size(), lines_before);
     job->Kill();
     ++hung;
   }
@@ -150,7 +142,7 @@ void KillTest::Attempt() {
     return;
   }
   EXPECT_GE(NewestWhole(), reported_);
-  if (const auto lines = Lines(); lines.size() > lines_before) {
+  if (const auto lines = Metrics(); lines.size() > lines_before) {
     EXPECT_GT(lines[lines_before]["step"], reported_before);
   }
   if (strike == Strike::kStop) ExpectStopped(end, lines_before);
@@ -179,7 +171,7 @@ TEST_F(KillTest, NothingIsLostAndNothingDiffers) {
         Run(1, absl::StrCat(Args(kAlone, "run"), "--steps 1"));
     ASSERT_EQ(first.exit_code, 0) << first.output;
     ASSERT_EQ(NewestReported(first.output), 1) << first.output;
-    while (draws > 0 && Lines().back()["step"] < kTrainSteps && !HasFailure()) {
+    while (draws > 0 && Metrics().back()["step"] < kTrainSteps && !HasFailure()) {
       SCOPED_TRACE(absl::StrCat("draws left: ", draws--));
       Attempt();
     }

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/file.h"
+#include "tests/program_command.h"
 #include "tests/subprocess.h"
 #include "tests/temp_dir.h"
 
@@ -58,9 +59,8 @@ TEST_F(ConvertProgramTest, FromARunToAFolderAndOn) {
   ExpectDone(
       "prepare --output text --tokenizer bytes --validation_fraction 0 "
       "text.txt");
-  ExpectDone(
-      "train run.pbtxt --set parallel.tensor=2",
-      "mpirun --allow-run-as-root --oversubscribe --bind-to none -np 2 ");
+  ExpectDone("train run.pbtxt --set parallel.tensor=2",
+             absl::StrCat(kMpiRun, "-np 2 "));
   const ProcessResult exported =
       Run("checkpoint export run --output new/exported/ --max_shard_gb 5e-5");
   EXPECT_EQ(exported.exit_code, 0);

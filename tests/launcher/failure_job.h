@@ -6,14 +6,11 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "gtest/gtest.h"
-#include "tests/subprocess.h"
-#include "tests/temp_dir.h"
+#include "tests/launcher/program_job.h"
 
 namespace cogdist::testing {
 
@@ -37,28 +34,13 @@ resilience { collective_timeout_seconds: 100 }
 run_dir: "run"
 )";
 
-class FailureJob : public ::testing::Test {
+class FailureJob : public ProgramJob {
  protected:
-  FailureJob() {
-    std::ofstream text(dir_ / "text.jsonl");
-    for (int i = 0; i < 60; ++i) {
-      text << "{\"text\": \"Document " << i << ": the quick brown fox.\"}\n";
-    }
-    text.close();
-    std::ofstream(dir_ / "config.pbtxt") << kFailingConfig;
-    const ProcessResult prepared = RunShell(
-        absl::StrCat(COGDIST_BINARY,
-                     " prepare --output text --tokenizer bytes text.jsonl"),
-        dir_.path());
-    EXPECT_EQ(prepared.exit_code, 0) << prepared.output;
-  }
+  FailureJob() : ProgramJob(kFailingConfig) {}
 
   // `job`: what follows mpirun's common options.
   ProcessResult MpiRun(absl::string_view job, absl::string_view fault = "") {
-    return RunShell(absl::StrCat("COGDIST_FAULT=", fault,
-                                 " mpirun --allow-run-as-root --oversubscribe "
-                                 "--bind-to none ",
-                                 job),
+    return RunShell(absl::StrCat("COGDIST_FAULT=", fault, " ", kMpiRun, job),
                     dir_.path());
   }
   ProcessResult Train(int ranks, absl::string_view fault,
@@ -86,8 +68,6 @@ class FailureJob : public ::testing::Test {
                                              dir_ / "run/log/rank_00000.log"))
         .count();
   }
-
-  TempDir dir_;
 };
 
 }  // namespace cogdist::testing

@@ -43,14 +43,6 @@ std::string Zero(int stage) {
 
 class FailureLayoutsTest : public testing::FailureJob {
  protected:
-  std::vector<Json> Metrics() const {
-    std::ifstream file(dir_ / "run/metrics.jsonl");
-    std::vector<Json> records;
-    std::string line;
-    while (std::getline(file, line)) records.push_back(Json::parse(line));
-    return records;
-  }
-
   // Every rank that says something blames `rank`, whatever it waits in itself.
   void ExpectBlamed(const ProcessResult& job, int rank) {
     EXPECT_EQ(job.exit_code, 1) << job.output;

@@ -14,13 +14,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "tests/golden/golden_run.h"
+#include "tests/launcher/program_job.h"
 
 namespace cogdist {
 namespace {
 
 using Json = nlohmann::json;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr char kConfig[] = R"(
 name: "small"
@@ -51,49 +51,28 @@ struct Layout {
   const char* shown;     // in the summary
 };
 
-class LayoutsProgramTest : public testing::Test {
+class LayoutsProgramTest : public testing::ProgramJob {
  protected:
-  LayoutsProgramTest() {
-    std::ofstream text(dir_ / "text.jsonl");
-    for (int i = 0; i < 60; ++i) {
-      text << "{\"text\": \"Document " << i
-           << ": the quick brown fox jumps over the lazy dog, again and again, "
-              "until the evening comes.\"}\n";
-    }
-    text.close();
-    const ProcessResult prepared =
-        Run(1,
-            "prepare --output text --tokenizer bytes --validation_fraction 0.2 "
-            "text.jsonl");
-    EXPECT_EQ(prepared.exit_code, 0) << prepared.output;
-    WriteConfig("one.pbtxt", "");
-  }
+  LayoutsProgramTest()
+      : ProgramJob(kConfig, kLong, "--validation_fraction 0.2") {}
 
   void WriteConfig(absl::string_view name, absl::string_view parallel) {
     std::ofstream(dir_ / name)
         << kConfig << "parallel { " << parallel << " }\n";
   }
-  ProcessResult Run(int ranks, absl::string_view args) const {
-    return RunShell(ProgramCommand(ranks, /*threads=*/1, args), dir_.path());
-  }
   // Trains `config` afresh and returns its validation losses.
   std::vector<double> Train(int ranks, absl::string_view config,
                             ProcessResult& process) const {
-    process = Run(ranks, absl::StrCat(config, " --resume none"));
+    process = Run(absl::StrCat(config, " --resume none"), ranks);
     EXPECT_EQ(process.exit_code, 0) << process.output;
-    std::ifstream file(dir_ / "run/metrics.jsonl");
     std::vector<double> losses;
-    std::string line;
-    while (std::getline(file, line)) {
-      const Json record = Json::parse(line);
+    for (const Json& record : Metrics()) {
       if (record.contains("validation_loss")) {
         losses.push_back(record["validation_loss"]);
       }
     }
     return losses;
   }
-
-  TempDir dir_;
 };
 
 double LossOf(const ProcessResult& eval) {
@@ -129,7 +108,7 @@ TEST_F(LayoutsProgramTest, ValidationAndEvaluationAreThoseOfOneRank) {
        "pipeline 2"},
   };
   ProcessResult process;
-  const std::vector<double> want = Train(1, "one.pbtxt", process);
+  const std::vector<double> want = Train(1, "config.pbtxt", process);
   ASSERT_EQ(want.size(), 2);
   for (const Layout& layout : layouts) {
     SCOPED_TRACE(layout.parallel);
@@ -144,18 +123,18 @@ TEST_F(LayoutsProgramTest, ValidationAndEvaluationAreThoseOfOneRank) {
     EXPECT_EQ(Occurrences(process.output, "validation loss"), 2);
 
     // The weights are whole, whoever has written them.
-    EXPECT_NEAR(LossOf(Run(1, "eval shared.pbtxt")), got[1], 2e-6);
-    EXPECT_NEAR(LossOf(Run(layout.ranks, "eval shared.pbtxt")), got[1], 1e-5);
+    EXPECT_NEAR(LossOf(Run("eval shared.pbtxt")), got[1], 2e-6);
+    EXPECT_NEAR(LossOf(Run("eval shared.pbtxt", layout.ranks)), got[1], 1e-5);
   }
   const ProcessResult text =
-      Run(1, "generate shared.pbtxt --prompt The --max_tokens 5 --seed 1");
+      Run("generate shared.pbtxt --prompt The --max_tokens 5 --seed 1");
   EXPECT_EQ(text.exit_code, 0) << text.output;
-  EXPECT_THAT(text.output, testing::StartsWith("The"));
+  EXPECT_THAT(text.output, ::testing::StartsWith("The"));
 }
 
 TEST_F(LayoutsProgramTest, EvaluationOnRanksThatDoNotFitIsRefused) {
   WriteConfig("shared.pbtxt", "tensor: 4");
-  const ProcessResult eval = Run(3, "eval shared.pbtxt");
+  const ProcessResult eval = Run("eval shared.pbtxt", 3);
   EXPECT_EQ(eval.exit_code, 2) << eval.output;
   EXPECT_THAT(eval.output,
               HasSubstr("3 ranks cannot be shared out by tensor * pipeline * "

@@ -18,7 +18,7 @@ namespace cogdist {
 namespace {
 
 using Json = nlohmann::json;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::string Config(absl::string_view name) {
   return absl::StrCat(std::filesystem::current_path().string(), "/configs/",
@@ -46,10 +46,6 @@ void MakeData(const TempDir& dir) {
       "prepare --output data/quickstart/corpus_train --tokenizer bytes "
       "text.jsonl");
   ASSERT_EQ(prepared.exit_code, 0) << prepared.output;
-}
-
-double RelativeError(const Json& value, const Json& expected) {
-  return std::abs(value.get<double>() / expected.get<double>() - 1);
 }
 
 TEST(ManyRanksTest, SixtyFourTrainLikeOne) {

@@ -16,14 +16,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "tests/subprocess.h"
-#include "tests/temp_dir.h"
+#include "tests/launcher/program_job.h"
 
 namespace cogdist {
 namespace {
 
 using Json = nlohmann::json;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr char kConfig[] = R"(
 name: "small"
@@ -47,46 +46,19 @@ evaluation { every_steps: 10 batches: 1000 }
 run_dir: "run"
 )";
 
-class ProgramTest : public testing::Test {
+class ProgramTest : public testing::ProgramJob {
  protected:
-  ProgramTest() {
-    std::ofstream text(dir_ / "text.jsonl");
-    for (int i = 0; i < 60; ++i) {
-      text << "{\"text\": \"Document " << i
-           << ": the quick brown fox jumps over the lazy dog, again and again, "
-              "until the evening comes.\"}\n";
-    }
-    text.close();
-    std::ofstream(dir_ / "config.pbtxt") << kConfig;
-    const ProcessResult prepared =
-        Run("prepare --output text --tokenizer bytes --validation_fraction 0.2 "
-            "text.jsonl");
-    EXPECT_EQ(prepared.exit_code, 0) << prepared.output;
-  }
+  ProgramTest() : ProgramJob(kConfig, kLong, "--validation_fraction 0.2") {}
 
+  // With as many threads as the program takes of its own.
   ProcessResult Run(absl::string_view args) const {
     return RunShell(absl::StrCat(COGDIST_BINARY, " ", args), dir_.path());
   }
   ProcessResult MpiRun(int ranks, absl::string_view args) const {
     return RunShell(
-        absl::StrCat("mpirun --allow-run-as-root --oversubscribe --bind-to "
-                     "none -np ",
-                     ranks, " ", COGDIST_BINARY, " ", args),
+        absl::StrCat(kMpiRun, "-np ", ranks, " ", COGDIST_BINARY, " ", args),
         dir_.path());
   }
-
-  std::vector<Json> Metrics() const {
-    std::ifstream file(dir_ / "run/metrics.jsonl");
-    std::vector<Json> records;
-    std::string line;
-    while (std::getline(file, line)) records.push_back(Json::parse(line));
-    return records;
-  }
-  bool Exists(absl::string_view name) const {
-    return std::filesystem::exists(dir_ / name);
-  }
-
-  TempDir dir_;
 };
 
 // The number behind `key` in the output of `cogdist eval`.
@@ -128,7 +100,7 @@ TEST_F(ProgramTest, TrainsEvaluatesAndGenerates) {
   const std::string generate = "generate config.pbtxt --prompt 'The ' ";
   const ProcessResult text = Run(generate + "--max_tokens 20 --seed 1");
   EXPECT_EQ(text.exit_code, 0) << text.output;
-  EXPECT_THAT(text.output, testing::StartsWith("The "));
+  EXPECT_THAT(text.output, ::testing::StartsWith("The "));
   EXPECT_EQ(text.output, Run(generate + "--max_tokens 20 --seed 1").output);
   EXPECT_NE(text.output, Run(generate + "--max_tokens 20 --seed 2").output);
   EXPECT_EQ(Run(generate + "--temperature 0 --seed 1").output,
@@ -178,9 +150,7 @@ TEST_F(ProgramTest, AStopRequestEndsCleanly) {
 
 TEST_F(ProgramTest, MpirunPassesAStopRequestOn) {
   const ProcessResult stopped = RunShell(
-      absl::StrCat("mpirun --allow-run-as-root --oversubscribe --bind-to none "
-                   "-np 2 ",
-                   COGDIST_BINARY,
+      absl::StrCat(kMpiRun, "-np 2 ", COGDIST_BINARY,
                    " config.pbtxt --set train_steps=100000000 & sleep 3; kill "
                    "-USR1 $!; wait $!"),
       dir_.path());
@@ -271,10 +241,8 @@ TEST_F(ProgramTest, AnyRankCanBeAskedToStop) {
       << COGDIST_BINARY << " config.pbtxt --set train_steps=100000000 &\n"
       << "[ $OMPI_COMM_WORLD_RANK = 0 ] || { sleep 2; kill -TERM $!; }\n"
       << "wait $!\n";
-  const ProcessResult stopped = RunShell(
-      "mpirun --allow-run-as-root --oversubscribe --bind-to none -np 2 bash "
-      "rank.sh",
-      dir_.path());
+  const ProcessResult stopped =
+      RunShell(absl::StrCat(kMpiRun, "-np 2 bash rank.sh"), dir_.path());
   EXPECT_EQ(stopped.exit_code, 75) << stopped.output;
   EXPECT_THAT(stopped.output, HasSubstr("stopped by a request to another rank "
                                         "after step"));

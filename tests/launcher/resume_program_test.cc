@@ -12,14 +12,15 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/golden/golden_run.h"
+#include "tests/launcher/program_job.h"
 
 namespace cogdist {
 namespace {
 
 using Json = nlohmann::json;
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kConfig[] = R"(
 name: "small"
@@ -38,42 +39,19 @@ checkpoint { every_steps: 5 }
 run_dir: "run"
 )";
 
-class ResumeProgramTest : public testing::Test {
+class ResumeProgramTest : public testing::ProgramJob {
  protected:
-  ResumeProgramTest() {
-    std::ofstream text(dir_ / "text.jsonl");
-    for (int i = 0; i < 60; ++i) {
-      text << "{\"text\": \"Document " << i << ": the quick brown fox.\"}\n";
-    }
-    text.close();
-    std::ofstream(dir_ / "config.pbtxt") << kConfig;
-    Expect(0, Run("prepare --output text --tokenizer bytes text.jsonl"));
-  }
+  ResumeProgramTest() : ProgramJob(kConfig) {}
 
-  ProcessResult Run(absl::string_view args, int ranks = 1) const {
-    return RunShell(ProgramCommand(ranks, /*threads=*/1, args), dir_.path());
-  }
   static void Expect(int exit_code, const ProcessResult& process) {
     EXPECT_EQ(process.exit_code, exit_code) << process.output;
   }
   static std::string Name(int64_t step) {
     return absl::StrFormat("run/checkpoints/step_%08d", step);
   }
-  bool Exists(const std::string& path) const {
-    return std::filesystem::exists(dir_ / path);
-  }
   std::string Weights(const std::string& run) const {
     return ReadBytes(dir_ / (run + "/weights/model.safetensors"));
   }
-  std::vector<Json> Lines() const {
-    std::ifstream file(dir_ / "run/metrics.jsonl");
-    std::vector<Json> lines;
-    std::string line;
-    while (std::getline(file, line)) lines.push_back(Json::parse(line));
-    return lines;
-  }
-
-  TempDir dir_;
 };
 
 TEST_F(ResumeProgramTest, GoesOnWhereItStoppedOnAnyRanks) {
@@ -98,7 +76,7 @@ TEST_F(ResumeProgramTest, GoesOnWhereItStoppedOnAnyRanks) {
   const ProcessResult done = Run("config.pbtxt");
   Expect(0, done);
   EXPECT_THAT(done.output, HasSubstr("done already"));
-  EXPECT_EQ(Lines().size(), 12);
+  EXPECT_EQ(Metrics().size(), 12);
 }
 
 // As a job script does it: again as long as the exit code is 75. The time is up
@@ -114,7 +92,7 @@ TEST_F(ResumeProgramTest, StartedAgainAndAgainItGetsThere) {
     EXPECT_FALSE(Exists("run/weights/model.safetensors"));
   }
   Expect(0, Run(args));
-  EXPECT_EQ(Lines().size(), 7);
+  EXPECT_EQ(Metrics().size(), 7);
   EXPECT_EQ(Weights("run"), Weights("whole"));
 }
 
@@ -175,7 +153,7 @@ TEST_F(ResumeProgramTest, TheBatchMayGrow) {
   Expect(0, Run("config.pbtxt --steps 3"));
   Expect(0, Run("config.pbtxt --steps 2 --set batch.global_batch_size=8 "
                 "--allow_change global_batch_size"));
-  const std::vector<Json> lines = Lines();
+  const std::vector<Json> lines = Metrics();
   ASSERT_EQ(lines.size(), 5);
   EXPECT_EQ(lines[2]["samples"], 12);
   EXPECT_EQ(lines[3]["samples"], 20);
@@ -196,7 +174,7 @@ TEST_F(ResumeProgramTest, GoesBackToADamagedOnesElder) {
   EXPECT_THAT(resumed.output, AllOf(HasSubstr("passed over"), HasSubstr(shard),
                                     HasSubstr("goes on from " + Name(5))));
   EXPECT_TRUE(Exists(Name(6) + "/manifest.pb"));
-  EXPECT_EQ(Lines().back()["step"], 6);
+  EXPECT_EQ(Metrics().back()["step"], 6);
 
   for (const int64_t step : {5, 6}) {
     std::filesystem::resize_file(dir_ / (Name(step) + "/manifest.pb"), 9);
@@ -220,8 +198,8 @@ TEST_F(ResumeProgramTest, GoesBackOrOnFromAnotherRun) {
   Expect(2, Run("config.pbtxt --resume run/checkpoints"));
   Expect(0, Run("config.pbtxt --steps 1 --resume none"));
   EXPECT_TRUE(Exists("run/old_1/checkpoints/step_00000006"));
-  EXPECT_EQ(Lines().size(), 1);
-  EXPECT_EQ(Lines()[0]["attempt"], 1);
+  EXPECT_EQ(Metrics().size(), 1);
+  EXPECT_EQ(Metrics()[0]["attempt"], 1);
 }
 
 TEST_F(ResumeProgramTest, ModelsInCheckpointsCanBeUsed) {
