@@ -1,43 +1,20 @@
 #include "kernels/rmsnorm.h"
 
-#include "kernels/checks.h"
 #include "kernels/cpu/rmsnorm.h"
 #include "kernels/cuda/workspace.h"
+#include "kernels/norm_checks.h"
 #include "kernels/route.h"
 
 namespace cogdist {
 
 void RmsNormForward(Stream& stream, const RmsNormForwardArgs& args) {
-  COG_CHECK_FLOAT(args.x, 2);
-  COG_CHECK_FLOAT(args.gain, 1);
-  const DType dtype = args.x.dtype;
-  const int64_t rows = args.x.dim(0), hidden = args.x.dim(1);
-  COG_CHECK_TENSOR(args.x, dtype, {rows, hidden});
-  COG_CHECK_TENSOR(args.y, dtype, {rows, hidden});
-  COG_CHECK_TENSOR(args.rstd, DType::kFloat32, {rows});
-  COG_CHECK_TENSOR(args.gain, args.gain.dtype, {hidden});
-  if (args.residual) {
-    COG_CHECK_TENSOR(args.residual, dtype, {rows, hidden});
-    COG_CHECK_TENSOR(args.sum, dtype, {rows, hidden});
-  }
+  CheckNormForward(args);
   Route(stream, args,
         {.cpu = cpu::RmsNormForward, .gpu = &KernelTable::rmsnorm_forward});
 }
 
 void RmsNormBackward(Stream& stream, const RmsNormBackwardArgs& args) {
-  COG_CHECK_FLOAT(args.x, 2);
-  COG_CHECK_FLOAT(args.gain, 1);
-  const DType dtype = args.x.dtype;
-  const int64_t rows = args.x.dim(0), hidden = args.x.dim(1);
-  COG_CHECK_TENSOR(args.x, dtype, {rows, hidden});
-  COG_CHECK_TENSOR(args.dx, dtype, {rows, hidden});
-  COG_CHECK_TENSOR(args.dy, dtype, {rows, hidden});
-  COG_CHECK_TENSOR(args.rstd, DType::kFloat32, {rows});
-  COG_CHECK_TENSOR(args.gain, args.gain.dtype, {hidden});
-  COG_CHECK_TENSOR(args.dgain, DType::kFloat32, {hidden});
-  if (args.residual_gradient) {
-    COG_CHECK_TENSOR(args.residual_gradient, dtype, {rows, hidden});
-  }
+  CheckNormBackward(args);
   Route(stream, args,
         {.cpu = cpu::RmsNormBackward,
          .cpu_workspace = cpu::RmsNormBackwardWorkspaceBytes,

@@ -161,7 +161,6 @@ absl::Status ModelRunner::Allocate(ParamStore::Use use) {
   stream_.FillZero(loss_sums_.data(), loss_sums_.bytes());
   COG_ASSIGN_OR_RETURN(loss_sums_read_,
                        HostBuffer::Allocate(device, loss_sums_.bytes()));
-  loss_sums_read_.FillZero();  // all that a device without memory copies
   AllocateShared();
   return AllocateStaging();
 }

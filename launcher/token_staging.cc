@@ -10,18 +10,15 @@ namespace cogdist {
 absl::StatusOr<TokenStaging> TokenStaging::Create(Device& device,
                                                   const Size& size) {
   constexpr int64_t kArrays = 3;  // inputs, targets, document starts
-  // A plan moves no tokens, and may be one for a larger machine.
-  const bool is_planned = device.type() == DeviceType::kMeta;
   const int64_t bytes = size.micro_batches * kArrays * size.sequences *
                         size.tokens * int64_t{sizeof(int32_t)};
-  COG_ASSIGN_OR_RETURN(HostBuffer memory,
-                       HostBuffer::Allocate(device, is_planned ? 0 : bytes));
+  COG_ASSIGN_OR_RETURN(HostBuffer memory, HostBuffer::Allocate(device, bytes));
   return TokenStaging(size, std::move(memory));
 }
 
 TokenStaging::TokenStaging(const Size& size, HostBuffer memory)
     : size_(size), memory_(std::move(memory)), slots_(size.micro_batches) {
-  if (memory_.bytes() == 0) return;
+  if (memory_.bytes() == 0) return;  // of a plan, which moves no tokens
   const size_t count = size.sequences * size.tokens;
   absl::Span<int32_t> rest = memory_.As<int32_t>();
   for (Slot& slot : slots_) {

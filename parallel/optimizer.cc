@@ -47,11 +47,8 @@ absl::StatusOr<Optimizer> Optimizer::Create(const Args& args) {
   }
   const int64_t bytes = chunks * SizeOf(DType::kFloat64);
   COG_ASSIGN_OR_RETURN(Buffer squares, Buffer::Allocate(args.device, bytes));
-  // A plan may be one for a larger machine.
-  const bool is_planned = args.device.type() == DeviceType::kMeta;
-  COG_ASSIGN_OR_RETURN(
-      HostBuffer read,
-      HostBuffer::Allocate(args.device, is_planned ? 0 : bytes));
+  COG_ASSIGN_OR_RETURN(HostBuffer read,
+                       HostBuffer::Allocate(args.device, bytes));
   return Optimizer(args, std::move(squares), std::move(read));
 }
 
@@ -96,7 +93,7 @@ void Optimizer::ReadNorm(Stream& stream) {
 
 Optimizer::Norm Optimizer::LocalNorm() const {
   Norm norm;
-  if (squares_read_.bytes() == 0) return norm;
+  if (squares_read_.bytes() == 0) return norm;  // of a plan
   auto sum = squares_read_.As<double>().begin();
   for (const ParamStore::Tensor& tensor : params_->tensors()) {
     for (int64_t i = NumChunks(*params_, tensor); i > 0; --i, ++sum) {

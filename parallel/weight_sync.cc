@@ -70,7 +70,8 @@ void WeightSync::TakeSlot(ParamStore::UnitId unit) {
 }
 
 bool WeightSync::IsForeseen(ParamStore::UnitId unit) const {
-  return params_.weight_slots().Has(unit) && uses_[unit] == 0;
+  const UnitSlots& slots = params_.weight_slots();
+  return slots && slots.Has(unit) && uses_[unit] == 0;
 }
 
 void WeightSync::Gather(ParamStore::UnitId unit) {

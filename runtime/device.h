@@ -66,8 +66,8 @@ class Device {
 
   // `bytes` of uninitialised host memory that copies to and from the device
   // reach by themselves, while the host goes on; not counted in memory(). Plain
-  // memory, unless the device needs another kind. RESOURCE_EXHAUSTED with the
-  // size.
+  // memory, unless the device needs another kind; null from a device that has
+  // no memory and copies nothing. RESOURCE_EXHAUSTED with the size.
   virtual absl::StatusOr<void*> AllocateHost(int64_t bytes);
   virtual void FreeHost(void* memory);
 

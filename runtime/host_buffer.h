@@ -4,7 +4,6 @@
 #define COGDIST_RUNTIME_HOST_BUFFER_H_
 
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -18,10 +17,10 @@ namespace cogdist {
 // device. Move-only.
 class HostBuffer {
  public:
-  // Uninitialised memory.
+  // Uninitialised memory; an empty buffer on a meta device.
   static absl::StatusOr<HostBuffer> Allocate(Device& device, int64_t bytes) {
     COG_ASSIGN_OR_RETURN(void* const memory, device.AllocateHost(bytes));
-    return HostBuffer(device, memory, bytes);
+    return HostBuffer(device, memory, memory == nullptr ? 0 : bytes);
   }
 
   HostBuffer() = default;
@@ -36,7 +35,6 @@ class HostBuffer {
 
   void* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
-  void FillZero() { std::memset(data_, 0, bytes_); }
 
   // The whole buffer as an array of as many elements as fit.
   template <typename T>

@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/embedding_launch.h"
 
+#include "kernels/cuda/device/dispatch_rows.cuh"
 #include "kernels/cuda/device/elements.cuh"
 
 namespace cogdist::cuda {
@@ -89,17 +90,12 @@ void LaunchEmbeddingForward(GpuStream stream,
   if (args.rows == 0) return;
   const LaunchShape shape = {.grid = static_cast<unsigned>(args.rows),
                              .block = kThreads};
-  DispatchElement(args.type, [&]<typename T>(T) {
-    DispatchElement(args.table_type, [&]<typename Table>(Table) {
-      DispatchWidth(
-          args.hidden,
-          [&]<int kCount>(Constant<kCount>) {
-            Launch(stream, shape, &EmbeddingForwardKernel<T, Table, kCount>,
-                   args);
-          },
-          args.y, args.table);
-    });
-  });
+  DispatchRows(
+      args.type, args.table_type, args.hidden,
+      [&]<typename T, typename Table, int kCount>(T, Table, Constant<kCount>) {
+        Launch(stream, shape, &EmbeddingForwardKernel<T, Table, kCount>, args);
+      },
+      args.y, args.table);
 }
 
 void LaunchEmbeddingBackward(GpuStream stream,

@@ -3,6 +3,7 @@
 
 #include "kernels/cuda/column_sum_launch.h"
 #include "kernels/cuda/device/column_block.cuh"
+#include "kernels/cuda/device/dispatch_rows.cuh"
 #include "kernels/cuda/device/elements.cuh"
 #include "kernels/cuda/gelu_launch.h"
 
@@ -84,33 +85,25 @@ __global__ void __launch_bounds__(kColumnThreads)
 void LaunchGeluForward(GpuStream stream, const GeluForwardLaunch& args) {
   if (args.rows * args.ffn == 0) return;
   const int64_t ranges = RowRanges(args.rows);
-  DispatchElement(args.type, [&]<typename T>(T) {
-    DispatchElement(args.bias_type, [&]<typename Bias>(Bias) {
-      DispatchWidth(
-          args.ffn,
-          [&]<int kCount>(Constant<kCount>) {
-            Launch(stream, ColumnBlocks(args.ffn, kCount, ranges),
-                   &GeluForwardKernel<T, Bias, kCount>, args);
-          },
-          args.y, args.x, args.bias);
-    });
-  });
+  DispatchRows(
+      args.type, args.bias_type, args.ffn,
+      [&]<typename T, typename Bias, int kCount>(T, Bias, Constant<kCount>) {
+        Launch(stream, ColumnBlocks(args.ffn, kCount, ranges),
+               &GeluForwardKernel<T, Bias, kCount>, args);
+      },
+      args.y, args.x, args.bias);
 }
 
 void LaunchGeluBackward(GpuStream stream, const GeluBackwardLaunch& args) {
   if (args.rows * args.ffn == 0) return;
   const int64_t ranges = RowRanges(args.rows);
-  DispatchElement(args.type, [&]<typename T>(T) {
-    DispatchElement(args.bias_type, [&]<typename Bias>(Bias) {
-      DispatchWidth(
-          args.ffn,
-          [&]<int kCount>(Constant<kCount>) {
-            Launch(stream, ColumnBlocks(args.ffn, kCount, ranges),
-                   &GeluBackwardKernel<T, Bias, kCount>, args);
-          },
-          args.dx, args.partial, args.dy, args.x, args.bias);
-    });
-  });
+  DispatchRows(
+      args.type, args.bias_type, args.ffn,
+      [&]<typename T, typename Bias, int kCount>(T, Bias, Constant<kCount>) {
+        Launch(stream, ColumnBlocks(args.ffn, kCount, ranges),
+               &GeluBackwardKernel<T, Bias, kCount>, args);
+      },
+      args.dx, args.partial, args.dy, args.x, args.bias);
   if (args.dbias == nullptr) return;
   LaunchAddPartials(stream, {.to = args.dbias,
                              .partial = args.partial,

@@ -2,16 +2,12 @@
 
 #include "kernels/cuda/layernorm_launch.h"
 
-#include "kernels/cuda/column_sum_launch.h"
+#include "kernels/cuda/device/dispatch_rows.cuh"
 #include "kernels/cuda/device/elements.cuh"
-#include "kernels/cuda/device/reduce.cuh"
-#include "kernels/cuda/device/residual.cuh"
+#include "kernels/cuda/device/norm_row.cuh"
 
 namespace cogdist::cuda {
 namespace {
-
-constexpr int kThreads = 256;
-constexpr int kScratch = kThreads / kWarp;  // floats of BlockReduce
 
 struct Statistics {
   float mean, rstd;
@@ -24,7 +20,7 @@ __device__ __forceinline__ Statistics StatisticsOf(const T* s, int64_t hidden,
                                                    float near, float eps,
                                                    float* scratch) {
   float rest = 0, squares = 0;
-  for (int64_t i = threadIdx.x * kCount; i < hidden; i += kThreads * kCount) {
+  ForColumns<kCount>(hidden, [&](int64_t i) {
     float x[kCount];
     LoadElements(s + i, x);
 #pragma unroll
@@ -33,37 +29,29 @@ __device__ __forceinline__ Statistics StatisticsOf(const T* s, int64_t hidden,
       rest += d;
       squares += d * d;
     }
-  }
-  rest = BlockReduce<kThreads>(rest, scratch, Add()) / hidden;
-  squares = BlockReduce<kThreads>(squares, scratch, Add()) / hidden;
+  });
+  rest = SumOverBlock(rest, scratch) / hidden;
+  squares = SumOverBlock(squares, scratch) / hidden;
   return {near + rest, 1 / sqrtf(squares - rest * rest + eps)};
 }
 
 template <typename T, typename Param, int kCount>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kNormThreads)
     LayerNormForwardKernel(LayerNormForwardLaunch args) {
   float* const scratch = reinterpret_cast<float*>(SharedArena());
   const int64_t row = int64_t{blockIdx.x} * args.hidden;
-  float sum = 0;
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
-    float s[kCount];
-    LoadSum<T>(args, row + i, s);
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) sum += s[j];
-  }
-  const float near = BlockReduce<kThreads>(sum, scratch, Add()) / args.hidden;
-  // Each thread reads back what it has stored itself.
-  const T* const s =
-      static_cast<const T*>(args.residual == nullptr ? args.x : args.sum) + row;
-  const auto [mean, rstd] =
+  const float near =
+      SumOfRow<T, kCount>(args, row, scratch, [](float s) { return s; }) /
+      args.hidden;
+  const T* const s = NormalizedRows<T>(args) + row;
+  const Statistics statistics =
       StatisticsOf<T, kCount>(s, args.hidden, near, args.eps, scratch);
+  const float mean = statistics.mean, rstd = statistics.rstd;
   if (threadIdx.x == 0) {
     args.mean[blockIdx.x] = mean;
     args.rstd[blockIdx.x] = rstd;
   }
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
     float y[kCount], gain[kCount], bias[kCount];
     LoadElements(s + i, y);
     LoadElements(static_cast<const Param*>(args.gain) + i, gain);
@@ -73,7 +61,7 @@ __global__ void __launch_bounds__(kThreads)
       y[j] = fmaf((y[j] - mean) * rstd, gain[j], bias[j]);
     }
     StoreElements(y, static_cast<T*>(args.y) + row + i);
-  }
+  });
 }
 
 // Sums over a row.
@@ -89,12 +77,9 @@ AddParamGradients(const LayerNormBackwardLaunch& args, int64_t row,
                   float* dgain, float* dbias) {
   const float mean = args.mean[row], rstd = args.rstd[row];
   RowSums sums;
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
     float x[kCount], dy[kCount], gain[kCount];
-    LoadElements(static_cast<const T*>(args.x) + row * args.hidden + i, x);
-    LoadElements(static_cast<const T*>(args.dy) + row * args.hidden + i, dy);
-    LoadElements(static_cast<const Gain*>(args.gain) + i, gain);
+    LoadInputs<T, Gain>(args, row, i, x, dy, gain);
 #pragma unroll
     for (int j = 0; j < kCount; ++j) {
       const float n = (x[j] - mean) * rstd;
@@ -103,65 +88,40 @@ AddParamGradients(const LayerNormBackwardLaunch& args, int64_t row,
       sums.g += dy[j] * gain[j];
       sums.g_n += dy[j] * gain[j] * n;
     }
-  }
+  });
   return sums;
 }
 
-// dx = rstd (g - mean(g) - n mean(g n)) + residual gradient.
+// dx = rstd (g - mean(g) - n mean(g n)) + residual gradient. The parameters'
+// gradients are gathered in shared memory, each element by one thread.
 template <typename T, typename Gain, int kCount>
-__device__ __forceinline__ void StoreInputGradient(
-    const LayerNormBackwardLaunch& args, int64_t row, RowSums means) {
-  const float mean = args.mean[row], rstd = args.rstd[row];
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
-    const int64_t at = row * args.hidden + i;
-    float x[kCount], dy[kCount], gain[kCount], past[kCount] = {};
-    LoadElements(static_cast<const T*>(args.x) + at, x);
-    LoadElements(static_cast<const T*>(args.dy) + at, dy);
-    LoadElements(static_cast<const Gain*>(args.gain) + i, gain);
-    if (args.residual_gradient != nullptr) {
-      LoadElements(static_cast<const T*>(args.residual_gradient) + at, past);
-    }
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) {
-      const float n = (x[j] - mean) * rstd;
-      x[j] = (dy[j] * gain[j] - means.g - n * means.g_n) * rstd + past[j];
-    }
-    StoreElements(x, static_cast<T*>(args.dx) + at);
-  }
-}
-
-// The parameters' gradients are gathered in shared memory, each element by one
-// thread.
-template <typename T, typename Gain, int kCount>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kNormThreads)
     LayerNormBackwardKernel(LayerNormBackwardLaunch args) {
   float* const scratch = reinterpret_cast<float*>(SharedArena());
-  float* const dgain = scratch + kScratch;  // [hidden]
+  float* const dgain = scratch + kNormScratch;  // [hidden]
   float* const dbias = dgain + args.hidden;
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
 #pragma unroll
     for (int j = 0; j < kCount; ++j) dgain[i + j] = dbias[i + j] = 0;
-  }
-  const int64_t ranges = gridDim.x, range = blockIdx.x;
-  const int64_t end = (range + 1) * args.rows / ranges;
+  });
   const float scale = 1 / static_cast<float>(args.hidden);
-  for (int64_t row = range * args.rows / ranges; row < end; ++row) {
-    RowSums sums = AddParamGradients<T, Gain, kCount>(args, row, dgain, dbias);
-    sums.g = BlockReduce<kThreads>(sums.g, scratch, Add()) * scale;
-    sums.g_n = BlockReduce<kThreads>(sums.g_n, scratch, Add()) * scale;
-    StoreInputGradient<T, Gain, kCount>(args, row, sums);
-  }
-  float* const to = args.partial + range * 2 * args.hidden;
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  ForRowsOfRange(args.rows, [&](int64_t row) {
+    RowSums means = AddParamGradients<T, Gain, kCount>(args, row, dgain, dbias);
+    means.g = SumOverBlock(means.g, scratch) * scale;
+    means.g_n = SumOverBlock(means.g_n, scratch) * scale;
+    const float mean = args.mean[row], rstd = args.rstd[row];
+    StoreInputGradient<T, Gain, kCount>(args, row, [&](float x, float g) {
+      return (g - means.g - (x - mean) * rstd * means.g_n) * rstd;
+    });
+  });
+  float* const to = args.partial + int64_t{blockIdx.x} * 2 * args.hidden;
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
 #pragma unroll
     for (int j = 0; j < kCount; ++j) {
       to[i + j] = dgain[i + j];
       to[args.hidden + i + j] = dbias[i + j];
     }
-  }
+  });
 }
 
 }  // namespace
@@ -169,44 +129,28 @@ __global__ void __launch_bounds__(kThreads)
 void LaunchLayerNormForward(GpuStream stream,
                             const LayerNormForwardLaunch& args) {
   if (args.rows == 0) return;
-  const LaunchShape shape = {.grid = static_cast<unsigned>(args.rows),
-                             .block = kThreads,
-                             .shared_bytes = kScratch * sizeof(float)};
-  DispatchElement(args.type, [&]<typename T>(T) {
-    DispatchElement(args.gain_type, [&]<typename Param>(Param) {
-      DispatchWidth(
-          args.hidden,
-          [&]<int kCount>(Constant<kCount>) {
-            Launch(stream, shape, &LayerNormForwardKernel<T, Param, kCount>,
-                   args);
-          },
-          args.y, args.sum, args.x, args.residual, args.gain, args.bias);
-    });
-  });
+  DispatchRows(
+      args.type, args.gain_type, args.hidden,
+      [&]<typename T, typename Param, int kCount>(T, Param, Constant<kCount>) {
+        Launch(stream, NormForwardShape(args.rows),
+               &LayerNormForwardKernel<T, Param, kCount>, args);
+      },
+      args.y, args.sum, args.x, args.residual, args.gain, args.bias);
 }
 
 void LaunchLayerNormBackward(GpuStream stream,
                              const LayerNormBackwardLaunch& args) {
   if (args.rows == 0) return;
-  const int64_t ranges = RowRanges(args.rows);
-  const LaunchShape shape = {
-      .grid = static_cast<unsigned>(ranges),
-      .block = kThreads,
-      .shared_bytes = (kScratch + 2 * args.hidden) * sizeof(float)};
-  DispatchElement(args.type, [&]<typename T>(T) {
-    DispatchElement(args.gain_type, [&]<typename Gain>(Gain) {
-      DispatchWidth(
-          args.hidden,
-          [&]<int kCount>(Constant<kCount>) {
-            Launch(stream, shape, &LayerNormBackwardKernel<T, Gain, kCount>,
-                   args);
-          },
-          args.dx, args.dy, args.x, args.residual_gradient, args.gain);
-    });
-  });
+  DispatchRows(
+      args.type, args.gain_type, args.hidden,
+      [&]<typename T, typename Gain, int kCount>(T, Gain, Constant<kCount>) {
+        Launch(stream, NormBackwardShape(args.rows, args.hidden, 2),
+               &LayerNormBackwardKernel<T, Gain, kCount>, args);
+      },
+      args.dx, args.dy, args.x, args.residual_gradient, args.gain);
   AddPartialsLaunch add = {.to = args.dgain,
                            .partial = args.partial,
-                           .ranges = ranges,
+                           .ranges = RowRanges(args.rows),
                            .columns = args.hidden,
                            .stride = 2 * args.hidden};
   LaunchAddPartials(stream, add);

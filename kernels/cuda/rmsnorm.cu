@@ -2,160 +2,105 @@
 
 #include "kernels/cuda/rmsnorm_launch.h"
 
-#include "kernels/cuda/column_sum_launch.h"
+#include "kernels/cuda/device/dispatch_rows.cuh"
 #include "kernels/cuda/device/elements.cuh"
-#include "kernels/cuda/device/reduce.cuh"
-#include "kernels/cuda/device/residual.cuh"
+#include "kernels/cuda/device/norm_row.cuh"
 
 namespace cogdist::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kScratch = kThreads / kWarp;  // floats of BlockReduce
-
 template <typename T, typename Gain, int kCount>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kNormThreads)
     RmsNormForwardKernel(RmsNormForwardLaunch args) {
   const int64_t row = int64_t{blockIdx.x} * args.hidden;
-  float squares = 0;
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
-    float s[kCount];
-    LoadSum<T>(args, row + i, s);
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) squares += s[j] * s[j];
-  }
   float* const scratch = reinterpret_cast<float*>(SharedArena());
-  squares = BlockReduce<kThreads>(squares, scratch, Add());
+  const float squares =
+      SumOfRow<T, kCount>(args, row, scratch, [](float s) { return s * s; });
   const float rstd = 1 / sqrtf(squares / args.hidden + args.eps);
   if (threadIdx.x == 0) args.rstd[blockIdx.x] = rstd;
-  // Each thread reads back what it has stored itself.
-  const T* const s =
-      static_cast<const T*>(args.residual == nullptr ? args.x : args.sum);
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  const T* const s = NormalizedRows<T>(args) + row;
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
     float y[kCount], gain[kCount];
-    LoadElements(s + row + i, y);
+    LoadElements(s + i, y);
     LoadElements(static_cast<const Gain*>(args.gain) + i, gain);
 #pragma unroll
     for (int j = 0; j < kCount; ++j) y[j] = y[j] * rstd * gain[j];
     StoreElements(y, static_cast<T*>(args.y) + row + i);
-  }
+  });
 }
 
-// With n = x rstd and g = dy gain: adds dy n to `dgain` and gives sum g n.
+// With n = x rstd and g = dy gain: adds dy n to `dgain` and gives this thread's
+// part of the sum of g n.
 template <typename T, typename Gain, int kCount>
 __device__ __forceinline__ float AddGainGradient(
     const RmsNormBackwardLaunch& args, int64_t row, float* dgain) {
   const float rstd = args.rstd[row];
   float sum = 0;
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
     float x[kCount], dy[kCount], gain[kCount];
-    LoadElements(static_cast<const T*>(args.x) + row * args.hidden + i, x);
-    LoadElements(static_cast<const T*>(args.dy) + row * args.hidden + i, dy);
-    LoadElements(static_cast<const Gain*>(args.gain) + i, gain);
+    LoadInputs<T, Gain>(args, row, i, x, dy, gain);
 #pragma unroll
     for (int j = 0; j < kCount; ++j) {
       const float dy_n = dy[j] * x[j] * rstd;
       dgain[i + j] += dy_n;
       sum += dy_n * gain[j];
     }
-  }
+  });
   return sum;
 }
 
-// dx = rstd (g - n mean) + residual gradient.
+// dx = rstd (g - n mean(g n)) + residual gradient. The gain's gradient is
+// gathered in shared memory, each element by one thread.
 template <typename T, typename Gain, int kCount>
-__device__ __forceinline__ void StoreInputGradient(
-    const RmsNormBackwardLaunch& args, int64_t row, float mean) {
-  const float rstd = args.rstd[row];
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
-    const int64_t at = row * args.hidden + i;
-    float x[kCount], dy[kCount], gain[kCount], past[kCount] = {};
-    LoadElements(static_cast<const T*>(args.x) + at, x);
-    LoadElements(static_cast<const T*>(args.dy) + at, dy);
-    LoadElements(static_cast<const Gain*>(args.gain) + i, gain);
-    if (args.residual_gradient != nullptr) {
-      LoadElements(static_cast<const T*>(args.residual_gradient) + at, past);
-    }
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) {
-      x[j] = (dy[j] * gain[j] - x[j] * rstd * mean) * rstd + past[j];
-    }
-    StoreElements(x, static_cast<T*>(args.dx) + at);
-  }
-}
-
-// The gain's gradient is gathered in shared memory, each element by one thread.
-template <typename T, typename Gain, int kCount>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kNormThreads)
     RmsNormBackwardKernel(RmsNormBackwardLaunch args) {
   float* const scratch = reinterpret_cast<float*>(SharedArena());
-  float* const dgain = scratch + kScratch;  // [hidden]
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  float* const dgain = scratch + kNormScratch;  // [hidden]
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
 #pragma unroll
     for (int j = 0; j < kCount; ++j) dgain[i + j] = 0;
-  }
-  const int64_t ranges = gridDim.x, range = blockIdx.x;
-  const int64_t end = (range + 1) * args.rows / ranges;
-  for (int64_t row = range * args.rows / ranges; row < end; ++row) {
-    const float sum = BlockReduce<kThreads>(
-        AddGainGradient<T, Gain, kCount>(args, row, dgain), scratch, Add());
-    StoreInputGradient<T, Gain, kCount>(args, row, sum / args.hidden);
-  }
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
+  });
+  ForRowsOfRange(args.rows, [&](int64_t row) {
+    const float sum = SumOverBlock(
+        AddGainGradient<T, Gain, kCount>(args, row, dgain), scratch);
+    const float mean = sum / args.hidden, rstd = args.rstd[row];
+    StoreInputGradient<T, Gain, kCount>(args, row, [&](float x, float g) {
+      return (g - x * rstd * mean) * rstd;
+    });
+  });
+  float* const to = args.partial + int64_t{blockIdx.x} * args.hidden;
+  ForColumns<kCount>(args.hidden, [&](int64_t i) {
 #pragma unroll
-    for (int j = 0; j < kCount; ++j) {
-      args.partial[range * args.hidden + i + j] = dgain[i + j];
-    }
-  }
+    for (int j = 0; j < kCount; ++j) to[i + j] = dgain[i + j];
+  });
 }
 
 }  // namespace
 
 void LaunchRmsNormForward(GpuStream stream, const RmsNormForwardLaunch& args) {
   if (args.rows == 0) return;
-  const LaunchShape shape = {.grid = static_cast<unsigned>(args.rows),
-                             .block = kThreads,
-                             .shared_bytes = kScratch * sizeof(float)};
-  DispatchElement(args.type, [&]<typename T>(T) {
-    DispatchElement(args.gain_type, [&]<typename Gain>(Gain) {
-      DispatchWidth(
-          args.hidden,
-          [&]<int kCount>(Constant<kCount>) {
-            Launch(stream, shape, &RmsNormForwardKernel<T, Gain, kCount>, args);
-          },
-          args.y, args.sum, args.x, args.residual, args.gain);
-    });
-  });
+  DispatchRows(
+      args.type, args.gain_type, args.hidden,
+      [&]<typename T, typename Gain, int kCount>(T, Gain, Constant<kCount>) {
+        Launch(stream, NormForwardShape(args.rows),
+               &RmsNormForwardKernel<T, Gain, kCount>, args);
+      },
+      args.y, args.sum, args.x, args.residual, args.gain);
 }
 
 void LaunchRmsNormBackward(GpuStream stream,
                            const RmsNormBackwardLaunch& args) {
   if (args.rows == 0) return;
-  const int64_t ranges = RowRanges(args.rows);
-  const LaunchShape shape = {
-      .grid = static_cast<unsigned>(ranges),
-      .block = kThreads,
-      .shared_bytes = (kScratch + args.hidden) * sizeof(float)};
-  DispatchElement(args.type, [&]<typename T>(T) {
-    DispatchElement(args.gain_type, [&]<typename Gain>(Gain) {
-      DispatchWidth(
-          args.hidden,
-          [&]<int kCount>(Constant<kCount>) {
-            Launch(stream, shape, &RmsNormBackwardKernel<T, Gain, kCount>,
-                   args);
-          },
-          args.dx, args.dy, args.x, args.residual_gradient, args.gain);
-    });
-  });
+  DispatchRows(
+      args.type, args.gain_type, args.hidden,
+      [&]<typename T, typename Gain, int kCount>(T, Gain, Constant<kCount>) {
+        Launch(stream, NormBackwardShape(args.rows, args.hidden, 1),
+               &RmsNormBackwardKernel<T, Gain, kCount>, args);
+      },
+      args.dx, args.dy, args.x, args.residual_gradient, args.gain);
   LaunchAddPartials(stream, {.to = args.dgain,
                              .partial = args.partial,
-                             .ranges = ranges,
+                             .ranges = RowRanges(args.rows),
                              .columns = args.hidden,
                              .stride = args.hidden});
 }

@@ -1,10 +1,13 @@
 # Decides whether the module for GPUs is built, and finds what it is built with:
-# sets COGDIST_HAS_CUDA, NCCL_INCLUDE_DIR and NCCL_LIBRARY.
+# sets COGDIST_HAS_CUDA, NCCL_INCLUDE_DIR and NCCL_LIBRARY. COGDIST_NVCC_OPTIONS and
+# COGDIST_NVCC_INCLUDES are how nvcc compiles kernels, for the module and for tests.
 
 set(COGDIST_CUDA AUTO CACHE STRING
   "Build the module for GPUs: AUTO (where CUDA's toolkit and NCCL are), ON, OFF")
 set_property(CACHE COGDIST_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(COGDIST_HAS_CUDA FALSE)
+set(COGDIST_NVCC_OPTIONS --expt-relaxed-constexpr -Werror=all-warnings)
+set(COGDIST_NVCC_INCLUDES ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_LIST_DIR}/nvcc)
 
 if(NOT COGDIST_CUDA)
   message(STATUS "GPUs: no, by COGDIST_CUDA=${COGDIST_CUDA}")

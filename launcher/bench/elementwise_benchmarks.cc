@@ -1,13 +1,14 @@
-#include "absl/strings/str_cat.h"
 #include "kernels/adamw.h"
 #include "kernels/cast.h"
+#include "kernels/column_sum.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
+#include "kernels/gelu.h"
 #include "kernels/reduce.h"
-#include "kernels/rmsnorm.h"
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
+#include "launcher/bench/bench.h"
 #include "launcher/bench/device_tensors.h"
 #include "launcher/bench/kernel_benchmarks.h"
 #include "runtime/status_macros.h"
@@ -16,48 +17,6 @@ namespace cogdist {
 namespace {
 
 constexpr DType kFloat32 = DType::kFloat32;
-
-// What the benchmarks below have in common.
-struct Bench {
-  const KernelShapes& shapes;
-  DType type;
-  KernelTimer& timer;
-
-  Stream& stream() const { return timer.stream(); }
-  std::string What(absl::string_view kernel) const {
-    return absl::StrCat(kernel, " ", Name(type));
-  }
-};
-
-absl::Status RmsNormRates(const Bench& bench) {
-  const auto& [shapes, type, timer] = bench;
-  Stream& stream = bench.stream();
-  const int64_t rows = shapes.rows, hidden = shapes.hidden;
-  DeviceTensors tensors(stream);
-  const RmsNormForwardArgs forward = {
-      .y = tensors.Zeros(type, {rows, hidden}),
-      .rstd = tensors.Zeros(kFloat32, {rows}),
-      .sum = tensors.Zeros(type, {rows, hidden}),
-      .x = tensors.Normal(type, {rows, hidden}),
-      .residual = tensors.Normal(type, {rows, hidden}),
-      .gain = tensors.Normal(type, {hidden})};
-  const RmsNormBackwardArgs backward = {
-      .dx = tensors.Zeros(type, {rows, hidden}),
-      .dgain = tensors.Zeros(kFloat32, {hidden}),
-      .dy = tensors.Normal(type, {rows, hidden}),
-      .x = forward.sum,
-      .gain = forward.gain,
-      .rstd = forward.rstd,
-      .residual_gradient = tensors.Normal(type, {rows, hidden})};
-  COG_RETURN_IF_ERROR(tensors.status());
-  timer.Time(bench.What("rmsnorm forward"),
-             RmsNormForwardCost(rows, hidden, type),
-             [&] { RmsNormForward(stream, forward); });
-  timer.Time(bench.What("rmsnorm backward"),
-             RmsNormBackwardCost(rows, hidden, type),
-             [&] { RmsNormBackward(stream, backward); });
-  return absl::OkStatus();
-}
 
 absl::Status RotaryEmbeddingRates(const Bench& bench) {
   const auto& [shapes, type, timer] = bench;
@@ -94,6 +53,27 @@ absl::Status SwiGluRates(const Bench& bench) {
              [&] { SwiGluForward(stream, forward); });
   timer.Time(bench.What("swiglu backward"), SwiGluBackwardCost(rows, ffn, type),
              [&] { SwiGluBackward(stream, backward); });
+  return absl::OkStatus();
+}
+
+absl::Status GeluRates(const Bench& bench) {
+  const auto& [shapes, type, timer] = bench;
+  Stream& stream = bench.stream();
+  const int64_t rows = shapes.rows, ffn = shapes.ffn;
+  DeviceTensors tensors(stream);
+  const GeluForwardArgs forward = {.y = tensors.Zeros(type, {rows, ffn}),
+                                   .x = tensors.Normal(type, {rows, ffn}),
+                                   .bias = tensors.Normal(type, {ffn})};
+  const GeluBackwardArgs backward = {.dx = tensors.Zeros(type, {rows, ffn}),
+                                     .dbias = tensors.Zeros(kFloat32, {ffn}),
+                                     .dy = tensors.Normal(type, {rows, ffn}),
+                                     .x = forward.x,
+                                     .bias = forward.bias};
+  COG_RETURN_IF_ERROR(tensors.status());
+  timer.Time(bench.What("gelu forward"), GeluForwardCost(rows, ffn, type),
+             [&] { GeluForward(stream, forward); });
+  timer.Time(bench.What("gelu backward"), GeluBackwardCost(rows, ffn, type),
+             [&] { GeluBackward(stream, backward); });
   return absl::OkStatus();
 }
 
@@ -181,14 +161,27 @@ absl::Status AdditionRates(const Bench& bench) {
   return absl::OkStatus();
 }
 
+absl::Status ColumnSumRates(const Bench& bench) {
+  const auto& [shapes, type, timer] = bench;
+  Stream& stream = bench.stream();
+  const int64_t rows = shapes.rows, hidden = shapes.hidden;
+  DeviceTensors tensors(stream);
+  const ColumnSumArgs args = {.sum = tensors.Zeros(kFloat32, {hidden}),
+                              .x = tensors.Normal(type, {rows, hidden})};
+  COG_RETURN_IF_ERROR(tensors.status());
+  timer.Time(bench.What("column sum"), ColumnSumCost(rows, hidden, type),
+             [&] { ColumnSum(stream, args); });
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status BenchmarkElementwise(const KernelShapes& shapes, DType type,
                                   KernelTimer& timer) {
   const Bench bench = {shapes, type, timer};
   for (const auto part :
-       {RmsNormRates, RotaryEmbeddingRates, SwiGluRates, EmbeddingRates,
-        LossRates, OptimizerRates, AdditionRates}) {
+       {RotaryEmbeddingRates, SwiGluRates, GeluRates, EmbeddingRates, LossRates,
+        OptimizerRates, AdditionRates, ColumnSumRates}) {
     COG_RETURN_IF_ERROR(part(bench));
   }
   return absl::OkStatus();

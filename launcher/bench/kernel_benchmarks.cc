@@ -47,6 +47,7 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkKernels(
     KernelTimer timer(stream, yardsticks, least_seconds);
     COG_RETURN_IF_ERROR(BenchmarkProducts(shapes, type, timer));
     COG_RETURN_IF_ERROR(BenchmarkAttention(shapes, type, timer));
+    COG_RETURN_IF_ERROR(BenchmarkNorms(shapes, type, timer));
     COG_RETURN_IF_ERROR(BenchmarkElementwise(shapes, type, timer));
     rows.insert(rows.end(), timer.rows().begin(), timer.rows().end());
   }

@@ -24,6 +24,8 @@ absl::Status BenchmarkProducts(const KernelShapes& shapes, DType type,
                                KernelTimer& timer);
 absl::Status BenchmarkAttention(const KernelShapes& shapes, DType type,
                                 KernelTimer& timer);
+absl::Status BenchmarkNorms(const KernelShapes& shapes, DType type,
+                            KernelTimer& timer);
 absl::Status BenchmarkElementwise(const KernelShapes& shapes, DType type,
                                   KernelTimer& timer);
 

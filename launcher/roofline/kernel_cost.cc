@@ -11,17 +11,25 @@ constexpr int64_t kTile = 128;
 
 int64_t Tiles(int64_t length) { return (length + kTile - 1) / kTile; }
 
-// Of each element: bytes moved, arithmetic, exponentials.
+// Phi(x) in GELU: the square in exp(-x^2 / 2), u = 1 / (1 + 0.3 |x|), a
+// polynomial of degree 9, its product with u and the exponential, and that
+// taken from 1 (kernels/cpu/gelu.cc).
+constexpr double kNormalFlops = 2 + 3 + 18 + 2 + 1;
+
+// Of each element: bytes moved, arithmetic, exponentials and, where they were
+// counted, instructions.
 struct PerElement {
   double bytes = 0;
   double flops = 0;
   double exponentials = 0;
+  double instructions = 0;
 };
 
 KernelCost Elementwise(double elements, const PerElement& each) {
   return {.flops = elements * each.flops,
           .bytes = elements * each.bytes,
-          .exponentials = elements * each.exponentials};
+          .exponentials = elements * each.exponentials,
+          .instructions = elements * each.instructions};
 }
 
 KernelCost WithBytes(KernelCost cost, double bytes) {
@@ -61,6 +69,22 @@ KernelCost RmsNormBackwardCost(int64_t rows, int64_t hidden, DType type) {
       4.0 * rows + 1.0 * hidden * (SizeOf(type) + 2 * 4));
 }
 
+// x, residual -> sum, y; two sums, (s - mean) * rstd * gain + bias.
+KernelCost LayerNormForwardCost(int64_t rows, int64_t hidden, DType type) {
+  const double elements = static_cast<double>(rows) * hidden;
+  return WithBytes(
+      Elementwise(elements, {.bytes = 4.0 * SizeOf(type), .flops = 8}),
+      8.0 * rows + 2.0 * hidden * SizeOf(type));
+}
+
+// dy, x, residual_gradient -> dx; two sums, dgain, dbias.
+KernelCost LayerNormBackwardCost(int64_t rows, int64_t hidden, DType type) {
+  const double elements = static_cast<double>(rows) * hidden;
+  return WithBytes(
+      Elementwise(elements, {.bytes = 4.0 * SizeOf(type), .flops = 14}),
+      8.0 * rows + 1.0 * hidden * (SizeOf(type) + 2 * 2 * 4));
+}
+
 // gate, up -> y.
 KernelCost SwiGluForwardCost(int64_t rows, int64_t ffn, DType type) {
   return Elementwise(
@@ -73,6 +97,27 @@ KernelCost SwiGluBackwardCost(int64_t rows, int64_t ffn, DType type) {
   return Elementwise(
       static_cast<double>(rows) * ffn,
       {.bytes = 5.0 * SizeOf(type), .flops = 10, .exponentials = 1});
+}
+
+// x -> y: the bias added, x Phi(x). GELU's instructions are those of the loops
+// for bfloat16 in machine code for sm_90a, most of them erfcf.
+KernelCost GeluForwardCost(int64_t rows, int64_t ffn, DType type) {
+  return WithBytes(Elementwise(static_cast<double>(rows) * ffn,
+                               {.bytes = 2.0 * SizeOf(type),
+                                .flops = 1 + kNormalFlops + 1,
+                                .exponentials = 1,
+                                .instructions = 53}),
+                   1.0 * ffn * SizeOf(type));
+}
+
+// dy, x -> dx: the bias added, dy (Phi(x) + x Phi'(x)), dbias.
+KernelCost GeluBackwardCost(int64_t rows, int64_t ffn, DType type) {
+  return WithBytes(Elementwise(static_cast<double>(rows) * ffn,
+                               {.bytes = 3.0 * SizeOf(type),
+                                .flops = 1 + kNormalFlops + 5,
+                                .exponentials = 2,
+                                .instructions = 60}),
+                   1.0 * ffn * (SizeOf(type) + 2 * 4));
 }
 
 KernelCost RopeCost(int64_t rows, int64_t hidden, int64_t seq, int64_t head_dim,
@@ -118,6 +163,13 @@ KernelCost CastCost(int64_t elements, DType from, DType to) {
 
 KernelCost AddCost(int64_t elements, DType type) {
   return Elementwise(elements, {.bytes = 3.0 * SizeOf(type), .flops = 1});
+}
+
+KernelCost ColumnSumCost(int64_t rows, int64_t columns, DType type) {
+  const double elements = static_cast<double>(rows) * columns;
+  return WithBytes(
+      Elementwise(elements, {.bytes = 1.0 * SizeOf(type), .flops = 1}),
+      2.0 * 4 * columns);
 }
 
 KernelCost ChunkSumsCost(int64_t elements) {

@@ -30,7 +30,8 @@ struct KernelCost {
   double product_flops = 0;  // of the path: masked and repeated work, too
   double product_tiles = 0;  // of 128 x 128 results; 0: no matter
   double exponentials = 0;
-  double instructions = 0;  // of a thread, beside those of the products
+  // Of a thread, beside those of the products; 0: they are too few to matter.
+  double instructions = 0;
   // Fitted to published rates (attention_cost.cc): further places in the
   // instruction stream that are lost, and time to start and end over the rest.
   double lost_slots = 0;
@@ -46,12 +47,18 @@ struct MatMulShape {
 };
 KernelCost MatMulCost(const MatMulShape& shape);
 
-// Activations have `type`; what has a fixed type is counted with that. Norms
-// are those of a block, with the residual.
+// Activations and, in norms and activation functions, parameters have `type`;
+// what has a fixed type is counted with that. Norms are those of a block, with
+// the residual.
 KernelCost RmsNormForwardCost(int64_t rows, int64_t hidden, DType type);
 KernelCost RmsNormBackwardCost(int64_t rows, int64_t hidden, DType type);
+KernelCost LayerNormForwardCost(int64_t rows, int64_t hidden, DType type);
+KernelCost LayerNormBackwardCost(int64_t rows, int64_t hidden, DType type);
 KernelCost SwiGluForwardCost(int64_t rows, int64_t ffn, DType type);
 KernelCost SwiGluBackwardCost(int64_t rows, int64_t ffn, DType type);
+// With the bias and its gradient.
+KernelCost GeluForwardCost(int64_t rows, int64_t ffn, DType type);
+KernelCost GeluBackwardCost(int64_t rows, int64_t ffn, DType type);
 // `hidden` is heads * head_dim; the table of `seq` positions is read once.
 KernelCost RopeCost(int64_t rows, int64_t hidden, int64_t seq, int64_t head_dim,
                     DType type);
@@ -64,6 +71,7 @@ KernelCost CrossEntropyCost(int64_t rows, int64_t vocab, DType type);
 KernelCost AdamWCost(int64_t elements, bool bfloat16_weight);
 KernelCost CastCost(int64_t elements, DType from, DType to);
 KernelCost AddCost(int64_t elements, DType type);
+KernelCost ColumnSumCost(int64_t rows, int64_t columns, DType type);
 // Of squares in chunks, for the gradients' norm.
 KernelCost ChunkSumsCost(int64_t elements);
 

@@ -66,9 +66,11 @@ double WaveUtilization(double tiles, const GpuSpec& gpu) {
 
 // Arithmetic without matrix products is on the float32 units.
 double ArithmeticSeconds(const KernelCost& cost, const GpuSpec& gpu) {
+  const double issued =
+      cost.instructions / kIssuedPerClock / gpu.ClocksPerSecond();
   return cost.path == ProductPath::kNone
-             ? cost.flops / gpu.fp32_flops
-             : cost.instructions / kIssuedPerClock / gpu.ClocksPerSecond();
+             ? std::max(issued, cost.flops / gpu.fp32_flops)
+             : issued;
 }
 
 double MemorySeconds(const KernelCost& cost, const GpuSpec& gpu) {

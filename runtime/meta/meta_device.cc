@@ -19,6 +19,11 @@ void MetaDevice::Free(void* memory, int64_t bytes) {
   if (memory != nullptr) memory_.current_bytes -= bytes;
 }
 
+absl::StatusOr<void*> MetaDevice::AllocateHost(int64_t bytes) {
+  COG_CHECK_GE(bytes, 0);
+  return nullptr;
+}
+
 std::unique_ptr<Stream> MetaDevice::CreateStream() {
   return std::make_unique<MetaStream>(*this);
 }

@@ -23,6 +23,8 @@ class MetaDevice : public Device {
   DeviceType stands_for() const { return stands_for_; }
   absl::StatusOr<void*> Allocate(int64_t bytes) override;
   void Free(void* memory, int64_t bytes) override;
+  // Null: a plan may be one for a machine with more memory than this one.
+  absl::StatusOr<void*> AllocateHost(int64_t bytes) override;
   MemoryStats memory() const override { return memory_; }
   std::unique_ptr<Stream> CreateStream() override;
 

@@ -1,7 +1,7 @@
 #include "kernels/column_sum.h"
 
-#include "runtime/meta/meta_device.h"
 #include "tests/kernels/kernel_test.h"
+#include "tests/kernels/planned_workspace.h"
 
 namespace cogdist {
 namespace {
@@ -35,13 +35,10 @@ TEST_F(ColumnSumTest, NoRowsAddNothing) {
 }
 
 TEST_F(ColumnSumTest, MetaDeviceRecordsTheWorkspace) {
-  MetaDevice meta;
-  const std::unique_ptr<Stream> planned = meta.CreateStream();
   const HostTensor x(DType::kFloat32, {70, 8}), sum(DType::kFloat32, {8});
-  ColumnSum(*planned, {.sum = sum, .x = x});
-  ColumnSum(stream_, {.sum = sum, .x = x});
-  EXPECT_EQ(planned->workspace_bytes(), stream_.workspace_bytes());
-  EXPECT_GT(planned->workspace_bytes(), 0);
+  ExpectPlannedWorkspace(stream_, [&](Stream& stream) {
+    ColumnSum(stream, {.sum = sum, .x = x});
+  });
 }
 
 TEST_F(ColumnSumTest, RefusesAnotherNumberOfColumns) {

@@ -1,7 +1,7 @@
 #include "kernels/layernorm.h"
 
-#include "runtime/meta/meta_device.h"
 #include "tests/kernels/kernel_test.h"
+#include "tests/kernels/planned_workspace.h"
 
 namespace cogdist {
 namespace {
@@ -231,8 +231,6 @@ TEST_F(LayerNormTest, ManyRowsSumToTheirGradients) {
 }
 
 TEST_F(LayerNormTest, MetaDeviceRecordsTheWorkspace) {
-  MetaDevice meta;
-  const std::unique_ptr<Stream> planned = meta.CreateStream();
   const HostTensor x = RandomTensor(DType::kFloat32, {70, 8}, 1);
   const HostTensor dx(DType::kFloat32, {70, 8});
   const HostTensor mean(DType::kFloat32, {70}), rstd(DType::kFloat32, {70});
@@ -246,10 +244,8 @@ TEST_F(LayerNormTest, MetaDeviceRecordsTheWorkspace) {
                                       .gain = gain,
                                       .mean = mean,
                                       .rstd = rstd};
-  LayerNormBackward(*planned, args);
-  LayerNormBackward(stream_, args);
-  EXPECT_EQ(planned->workspace_bytes(), stream_.workspace_bytes());
-  EXPECT_GT(planned->workspace_bytes(), 0);
+  ExpectPlannedWorkspace(
+      stream_, [&](Stream& stream) { LayerNormBackward(stream, args); });
 }
 
 TEST_F(LayerNormTest, RefusesABiasOfAnotherType) {

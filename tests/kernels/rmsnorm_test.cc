@@ -1,7 +1,7 @@
 #include "kernels/rmsnorm.h"
 
-#include "runtime/meta/meta_device.h"
 #include "tests/kernels/kernel_test.h"
+#include "tests/kernels/planned_workspace.h"
 
 namespace cogdist {
 namespace {
@@ -160,17 +160,13 @@ TEST_F(RmsNormTest, ManyRowsSumToTheirGain) {
 }
 
 TEST_F(RmsNormTest, MetaDeviceRecordsTheWorkspace) {
-  MetaDevice meta;
-  const std::unique_ptr<Stream> planned = meta.CreateStream();
   const HostTensor x = RandomTensor(DType::kFloat32, {70, 8}, 1);
   const HostTensor dx(DType::kFloat32, {70, 8}), rstd(DType::kFloat32, {70});
   const HostTensor gain(DType::kFloat32, {8}), dgain(DType::kFloat32, {8});
   const RmsNormBackwardArgs args = {
       .dx = dx, .dgain = dgain, .dy = x, .x = x, .gain = gain, .rstd = rstd};
-  RmsNormBackward(*planned, args);
-  RmsNormBackward(stream_, args);
-  EXPECT_EQ(planned->workspace_bytes(), stream_.workspace_bytes());
-  EXPECT_GT(planned->workspace_bytes(), 0);
+  ExpectPlannedWorkspace(
+      stream_, [&](Stream& stream) { RmsNormBackward(stream, args); });
 }
 
 TEST_F(RmsNormTest, RefusesAWrongGain) {

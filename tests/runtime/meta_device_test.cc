@@ -2,6 +2,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/arena.h"
+#include "runtime/host_buffer.h"
 
 namespace cogdist {
 namespace {
@@ -31,6 +32,16 @@ TEST(MetaDeviceTest, AddressesAreAlignedDistinctAndNotNull) {
     const uintptr_t address = reinterpret_cast<uintptr_t>(buffer->data());
     EXPECT_EQ(address % Device::kAlignment, 0u);
   }
+}
+
+TEST(MetaDeviceTest, KeepsNoHostMemory) {
+  MetaDevice device;
+  const absl::StatusOr<HostBuffer> huge =
+      HostBuffer::Allocate(device, int64_t{1} << 50);
+  ASSERT_TRUE(huge.ok());
+  EXPECT_EQ(huge->bytes(), 0);
+  EXPECT_EQ(huge->data(), nullptr);
+  EXPECT_EQ(device.memory().current_bytes, 0);
 }
 
 TEST(MetaDeviceTest, StreamTouchesNothing) {

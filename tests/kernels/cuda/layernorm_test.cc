@@ -1,31 +1,13 @@
 #include "kernels/cuda/layernorm_launch.h"
 
 #include "kernels/cuda/column_sum_launch.h"
-#include "tests/kernels/cuda/gpu_test.h"
+#include "tests/kernels/cuda/norm_test.h"
 
 namespace cogdist {
 namespace {
 
-constexpr float kEps = 1e-5f;
-
-class CudaLayerNormTest : public GpuTest {
+class CudaLayerNormTest : public CudaNormTest {
  protected:
-  void Draw(uint64_t seed) {
-    CaseDice dice(seed);
-    type_ = dice.FloatType();
-    gain_type_ = dice.FloatType();
-    rows_ = dice.Between(1, 5);
-    hidden_ = dice.OneOf<int64_t>({1, 7, 32, 129, 264, 2056});
-    with_residual_ = dice.Flip();
-    offset_ = dice.OneOf({0, 0, 64});  // a mean that differences must not lose
-  }
-  Shape shape() const { return {rows_, hidden_}; }
-  HostTensor Activations(uint64_t stream) const {
-    HostTensor x = RandomTensor(type_, shape(), stream);
-    for (int64_t i = 0; i < rows_ * hidden_; ++i) x.Set(i, x.Get(i) + offset_);
-    return x;
-  }
-
   struct Statistics {
     Doubles mean, rstd;
   };
@@ -43,19 +25,15 @@ class CudaLayerNormTest : public GpuTest {
     }
     return result;
   }
-
-  DType type_, gain_type_;
-  int64_t rows_, hidden_;
-  bool with_residual_;
-  double offset_;
 };
 
 TEST_F(CudaLayerNormTest, Forward) {
   for (int seed = 0; seed < kGpuSeeds; ++seed) {
     SCOPED_TRACE(seed);
-    Begin(seed);
-    Draw(seed);
-    const HostTensor x = Activations(4 * seed);
+    // A mean that differences must not lose.
+    const double offset = Draw(seed).OneOf({0, 0, 64});
+    HostTensor x = RandomTensor(type_, shape(), 4 * seed);
+    for (int64_t i = 0; i < rows_ * hidden_; ++i) x.Set(i, x.Get(i) + offset);
     const HostTensor residual = RandomTensor(type_, shape(), 4 * seed + 1);
     const HostTensor gain = RandomTensor(gain_type_, {hidden_}, 4 * seed + 2);
     const HostTensor bias = RandomTensor(gain_type_, {hidden_}, 4 * seed + 3);
@@ -81,12 +59,7 @@ TEST_F(CudaLayerNormTest, Forward) {
          .gain_type = ElementTypeOf(gain_type_)});
     ExpectClean();
 
-    Doubles s = x.values();
-    if (with_residual_) {
-      const HostTensor rounded(type_, shape(), Sum(s, residual.values()));
-      s = rounded.values();
-      EXPECT_LE(RelativeError(Download(type_, shape(), sum).values(), s), 0);
-    }
+    const Doubles s = SumOf(x, residual, sum);
     const Statistics expected = StatisticsOf(s);
     Doubles norm = s, terms = s;
     for (int64_t i = 0; i < n; ++i) {
@@ -114,12 +87,8 @@ TEST_F(CudaLayerNormTest, Forward) {
 TEST_F(CudaLayerNormTest, Backward) {
   for (int seed = 0; seed < kGpuSeeds; ++seed) {
     SCOPED_TRACE(seed);
-    Begin(seed);
-    Draw(seed);
-    offset_ = 0;
-    if (seed % 50 == 0) rows_ = 300;  // more than there are ranges
-    if (seed % 50 == 0) hidden_ = 40;
-    const HostTensor x = Activations(4 * seed);
+    DrawBackward(seed);
+    const HostTensor x = RandomTensor(type_, shape(), 4 * seed);
     const HostTensor dy = RandomTensor(type_, shape(), 4 * seed + 1);
     const HostTensor past = RandomTensor(type_, shape(), 4 * seed + 2);
     const HostTensor gain = RandomTensor(gain_type_, {hidden_}, 4 * seed + 3);
@@ -149,15 +118,11 @@ TEST_F(CudaLayerNormTest, Backward) {
                                    std::abs(n * mean_of_g_n));
       }
     }
-    const HostTensor ones(DType::kFloat32, {hidden_}, Doubles(hidden_, 1));
-    float* const gpu_dgain = UploadFloats(ones, "dgain");
-    float* const gpu_dbias = UploadFloats(ones, "dbias");
+    float* const gpu_dgain = UploadOnes(hidden_, "dgain");
+    float* const gpu_dbias = UploadOnes(hidden_, "dbias");
     void* const in_place = with_residual_ ? Upload(past, "dx") : nullptr;
     void* const gpu_dx =
         with_residual_ ? in_place : Allocate(type_, rows_ * hidden_, "dx");
-    const auto upload = [&](const Doubles& values, const char* name) {
-      return UploadFloats(HostTensor(DType::kFloat32, {rows_}, values), name);
-    };
     cuda::LaunchLayerNormBackward(
         stream(), {.dx = gpu_dx,
                    .dgain = gpu_dgain,
@@ -167,15 +132,15 @@ TEST_F(CudaLayerNormTest, Backward) {
                    .dy = Upload(dy, "dy"),
                    .x = Upload(x, "x"),
                    .gain = Upload(gain, "gain"),
-                   .mean = upload(statistics.mean, "mean"),
-                   .rstd = upload(statistics.rstd, "rstd"),
+                   .mean = UploadStatistics(statistics.mean, "mean"),
+                   .rstd = UploadStatistics(statistics.rstd, "rstd"),
                    .residual_gradient = in_place,
                    .rows = rows_,
                    .hidden = hidden_,
                    .type = ElementTypeOf(type_),
                    .gain_type = ElementTypeOf(gain_type_)});
     EXPECT_LE(ErrorOf(Download(type_, shape(), gpu_dx).values(), dx, dx_terms),
-              type_ == DType::kFloat32 ? 2e-6 : 8e-3);
+              backward_tolerance());
     EXPECT_LE(ErrorOf(DownloadFloats(gpu_dgain, hidden_), dgain, dgain_terms),
               2e-6);
     EXPECT_LE(ErrorOf(DownloadFloats(gpu_dbias, hidden_), dbias, dbias_terms),

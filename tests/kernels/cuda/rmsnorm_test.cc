@@ -1,34 +1,16 @@
 #include "kernels/cuda/rmsnorm_launch.h"
 
 #include "kernels/cuda/column_sum_launch.h"
-#include "tests/kernels/cuda/gpu_test.h"
+#include "tests/kernels/cuda/norm_test.h"
 
 namespace cogdist {
 namespace {
 
-constexpr float kEps = 1e-5f;
-
-class CudaRmsNormTest : public GpuTest {
- protected:
-  void Draw(uint64_t seed) {
-    CaseDice dice(seed);
-    type_ = dice.FloatType();
-    gain_type_ = dice.FloatType();
-    rows_ = dice.Between(1, 5);
-    hidden_ = dice.OneOf<int64_t>({1, 7, 32, 129, 264, 2056});
-    with_residual_ = dice.Flip();
-  }
-  Shape shape() const { return {rows_, hidden_}; }
-
-  DType type_, gain_type_;
-  int64_t rows_, hidden_;
-  bool with_residual_;
-};
+class CudaRmsNormTest : public CudaNormTest {};
 
 TEST_F(CudaRmsNormTest, Forward) {
   for (int seed = 0; seed < kGpuSeeds; ++seed) {
     SCOPED_TRACE(seed);
-    Begin(seed);
     Draw(seed);
     const HostTensor x = RandomTensor(type_, shape(), 3 * seed);
     const HostTensor residual = RandomTensor(type_, shape(), 3 * seed + 1);
@@ -52,12 +34,7 @@ TEST_F(CudaRmsNormTest, Forward) {
          .gain_type = ElementTypeOf(gain_type_)});
     ExpectClean();
 
-    Doubles s = x.values();
-    if (with_residual_) {
-      const HostTensor rounded(type_, shape(), Sum(s, residual.values()));
-      s = rounded.values();
-      EXPECT_LE(RelativeError(Download(type_, shape(), sum).values(), s), 0);
-    }
+    const Doubles s = SumOf(x, residual, sum);
     Doubles expected = s, expected_rstd(rows_);
     for (int64_t row = 0; row < rows_; ++row) {
       double squares = 0;
@@ -80,10 +57,7 @@ TEST_F(CudaRmsNormTest, Forward) {
 TEST_F(CudaRmsNormTest, Backward) {
   for (int seed = 0; seed < kGpuSeeds; ++seed) {
     SCOPED_TRACE(seed);
-    Begin(seed);
-    Draw(seed);
-    if (seed % 50 == 0) rows_ = 300;  // more than there are ranges
-    if (seed % 50 == 0) hidden_ = 40;
+    DrawBackward(seed);
     const HostTensor x = RandomTensor(type_, shape(), 4 * seed);
     const HostTensor dy = RandomTensor(type_, shape(), 4 * seed + 1);
     const HostTensor past = RandomTensor(type_, shape(), 4 * seed + 2);
@@ -111,8 +85,7 @@ TEST_F(CudaRmsNormTest, Backward) {
         dx_terms[row * hidden_ + i] = std::abs(direct) + std::abs(along);
       }
     }
-    const HostTensor ones(DType::kFloat32, {hidden_}, Doubles(hidden_, 1));
-    float* const gpu_dgain = UploadFloats(ones, "dgain");
+    float* const gpu_dgain = UploadOnes(hidden_, "dgain");
     void* const in_place = with_residual_ ? Upload(past, "dx") : nullptr;
     void* const gpu_dx =
         with_residual_ ? in_place : Allocate(type_, rows_ * hidden_, "dx");
@@ -124,15 +97,14 @@ TEST_F(CudaRmsNormTest, Backward) {
                    .dy = Upload(dy, "dy"),
                    .x = Upload(x, "x"),
                    .gain = Upload(gain, "gain"),
-                   .rstd = UploadFloats(
-                       HostTensor(DType::kFloat32, {rows_}, rstd), "rstd"),
+                   .rstd = UploadStatistics(rstd, "rstd"),
                    .residual_gradient = in_place,
                    .rows = rows_,
                    .hidden = hidden_,
                    .type = ElementTypeOf(type_),
                    .gain_type = ElementTypeOf(gain_type_)});
     EXPECT_LE(ErrorOf(Download(type_, shape(), gpu_dx).values(), dx, dx_terms),
-              type_ == DType::kFloat32 ? 2e-6 : 8e-3);
+              backward_tolerance());
     EXPECT_LE(ErrorOf(DownloadFloats(gpu_dgain, hidden_), dgain, dgain_terms),
               2e-6);
     ExpectClean();

@@ -47,9 +47,11 @@ TEST(KernelBenchmarksTest, MeasureEveryKernelInBothPrecisions) {
   }
   for (const std::string type : {"float32", "bfloat16"}) {
     for (const std::string kernel :
-         {"GEMM ", "rmsnorm forward ", "rmsnorm backward ", "rope ",
-          "swiglu forward ", "swiglu backward ", "embedding forward ",
-          "embedding backward ", "cross-entropy ", "adamw ", "add "}) {
+         {"GEMM ", "rmsnorm forward ", "rmsnorm backward ",
+          "layernorm forward ", "layernorm backward ", "rope ",
+          "swiglu forward ", "swiglu backward ", "gelu forward ",
+          "gelu backward ", "embedding forward ", "embedding backward ",
+          "cross-entropy ", "adamw ", "add ", "column sum "}) {
       EXPECT_THAT(names, Contains(kernel + type));
     }
     EXPECT_THAT(names, Contains("attention forward " + type + " d32 T16"));

@@ -37,8 +37,19 @@ TEST(KernelCostTest, ElementwiseTraffic) {
   // dy, x, residual_gradient and dx; the gain; its gradient, read and written.
   EXPECT_EQ(RmsNormBackwardCost(10, 64, kWide).bytes,
             4 * 10 * 64 * 4 + 64 * 4 + 2 * 64 * 4 + 10 * 4);
+  // x, residual, sum and y; gain and bias; two floats for each row.
+  EXPECT_EQ(LayerNormForwardCost(10, 64, kNarrow).bytes,
+            4 * 10 * 64 * 2 + 2 * 64 * 2 + 2 * 10 * 4);
+  // dy, x, residual_gradient and dx; the gain; two gradients, read and written.
+  EXPECT_EQ(LayerNormBackwardCost(10, 64, kWide).bytes,
+            4 * 10 * 64 * 4 + 64 * 4 + 2 * 2 * 64 * 4 + 2 * 10 * 4);
   EXPECT_EQ(SwiGluForwardCost(10, 96, kNarrow).bytes, 3 * 10 * 96 * 2);
   EXPECT_EQ(SwiGluBackwardCost(10, 96, kNarrow).bytes, 5 * 10 * 96 * 2);
+  // x and y; the bias.
+  EXPECT_EQ(GeluForwardCost(10, 96, kNarrow).bytes, 2 * 10 * 96 * 2 + 96 * 2);
+  // dy, x and dx; the bias; its gradient, read and written.
+  EXPECT_EQ(GeluBackwardCost(10, 96, kNarrow).bytes,
+            3 * 10 * 96 * 2 + 96 * 2 + 2 * 96 * 4);
   // In place; a cosine and a sine for each position and pair.
   EXPECT_EQ(RopeCost(20, 128, 10, 32, kNarrow).bytes,
             2 * 20 * 128 * 2 + 2 * 10 * 16 * 4);
@@ -54,6 +65,8 @@ TEST(KernelCostTest, ElementwiseTraffic) {
   EXPECT_EQ(AdamWCost(100, false).bytes, 100 * (3 * 8 + 4));
   EXPECT_EQ(CastCost(100, kWide, kNarrow).bytes, 100 * 6);
   EXPECT_EQ(AddCost(100, kNarrow).bytes, 100 * 6);
+  // x; the sums, read and written.
+  EXPECT_EQ(ColumnSumCost(10, 96, kNarrow).bytes, 10 * 96 * 2 + 2 * 96 * 4);
   // Two chunks of 4096.
   EXPECT_EQ(ChunkSumsCost(5000).bytes, 5000 * 4 + 2 * 8);
 }

@@ -42,6 +42,18 @@ TEST(RooflineTest, ElementwiseKernelsAreBoundByMemory) {
   EXPECT_NEAR(prediction.seconds, prediction.bound_seconds / 0.9, 1e-5);
 }
 
+// 53 instructions an element, 128 a clock of a multiprocessor: for longer than
+// its 4 bytes in bfloat16 take.
+TEST(RooflineTest, GeluIsBoundByItsInstructions) {
+  const Prediction prediction =
+      Predict(GeluForwardCost(16384, 5632, DType::kBFloat16), Gpu("H100"));
+  const double seconds =
+      53.0 * 16384 * 5632 / (128 * Gpu("H100").ClocksPerSecond());
+  EXPECT_EQ(prediction.bound, Bound::kInstructions);
+  EXPECT_NEAR(prediction.bound_seconds, seconds, 1e-9);
+  EXPECT_NEAR(prediction.seconds, seconds, 1e-5);
+}
+
 // With a head dimension of 8 there is an exponential, a sixteenth of a clock,
 // to 32 FLOP, a 64th of a clock on an A100.
 TEST(RooflineTest, NarrowHeadsAreBoundByExponentials) {

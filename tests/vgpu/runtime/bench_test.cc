@@ -1,4 +1,4 @@
-// The benchmarks of products and collectives on virtual GPUs, whose reports say
+// The benchmarks of kernels and collectives on virtual GPUs, whose reports say
 // when a host's pointer is taken for a device's. Their times mean nothing.
 
 #include <functional>
@@ -50,20 +50,33 @@ TEST(BenchOnGpuTest, WithoutRoomThereIsNoRate) {
             absl::StatusCode::kResourceExhausted);
 }
 
-TEST(BenchOnGpuTest, Products) {
+// How many rows a part of the benchmarks has.
+size_t NumRows(decltype(BenchmarkProducts)& part) {
   Machine machine({.seed = 3});
   const std::unique_ptr<Device> device = MakeDevice(0);
+  size_t rows = 0;
   {
     const auto stream = device->CreateStream();
     KernelTimer timer(*stream, {.gemm_flops = 1, .copy_bytes = 1}, 0);
-    const KernelShapes shapes = {
-        .tokens = 16, .hidden = 8, .ffn = 24, .vocab = 40};
-    const absl::Status status =
-        BenchmarkProducts(shapes, DType::kBFloat16, timer);
+    const KernelShapes shapes = {.tokens = 16,
+                                 .rows = 16,
+                                 .hidden = 8,
+                                 .ffn = 24,
+                                 .vocab = 40,
+                                 .parameters = 100,
+                                 .head_dims = {8}};
+    const absl::Status status = part(shapes, DType::kBFloat16, timer);
     EXPECT_TRUE(status.ok()) << status;
-    EXPECT_EQ(timer.rows().size(), 15u);
+    rows = timer.rows().size();
   }
   EXPECT_THAT(machine.reports(), IsEmpty());
+  return rows;
+}
+
+TEST(BenchOnGpuTest, Kernels) {
+  EXPECT_EQ(NumRows(BenchmarkProducts), 15u);
+  EXPECT_EQ(NumRows(BenchmarkNorms), 4u);
+  EXPECT_EQ(NumRows(BenchmarkElementwise), 12u);
 }
 
 void RunOnGpus(int size, const std::function<void(RankContext&)>& body) {
