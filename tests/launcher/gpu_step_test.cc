@@ -8,8 +8,8 @@
 #include "gmock/gmock.h"
 #include "launcher/config_override.h"
 #include "models/init.h"
+#include "tests/testing/gpu_rank_threads.h"
 #include "tests/testing/layout_training.h"
-#include "tests/vgpu/gpu_ranks.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist {
@@ -57,15 +57,17 @@ RunConfig ConfigOf(const Layout& layout) {
 // Runs `body` on every rank, with the initial weights.
 void RunSteps(const Layout& layout, const RunConfig& config,
               const std::function<void(RankContext&, TrainingStep&)>& body) {
-  vgpu::RunGpuRanks(layout.ranks, config.parallel(), [&](RankContext& context) {
-    auto step = TrainingStep::Create(config, context);
-    COG_CHECK_OK(step.status());
-    InitializeParameters((*step)->runner().params(), *context.streams.compute,
-                         1);
-    body(context, **step);
-    // Others may still need what this rank is about to give back.
-    context.groups.world->Barrier();
-  });
+  testing::RunGpuRankContexts(
+      *CogdistGpuBackend(), layout.ranks, config.parallel(),
+      [&](RankContext& context) {
+        auto step = TrainingStep::Create(config, context);
+        COG_CHECK_OK(step.status());
+        InitializeParameters((*step)->runner().params(),
+                             *context.streams.compute, 1);
+        body(context, **step);
+        // Others may still need what this rank is about to give back.
+        context.groups.world->Barrier();
+      });
 }
 
 class GpuStepTest : public ::testing::TestWithParam<Layout> {};

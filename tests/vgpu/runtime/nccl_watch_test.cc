@@ -17,16 +17,20 @@
 #include "parallel/collective_watch.h"
 #include "runtime/cuda/cuda_stream.h"
 #include "tests/temp_dir.h"
-#include "tests/vgpu/runtime/gpu_ranks.h"
+#include "tests/testing/gpu.h"
+#include "tests/testing/gpu_rank_threads.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist {
 namespace {
 
 using ::testing::AllOf;
+using testing::GpuRank;
+using testing::GpuTensor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using testing::RunGpuRanks;
 using vgpu::Machine;
 
 // A ledger for each rank of this process, all in one file.
@@ -93,7 +97,7 @@ TEST(NcclWatchTest, NamesWhoDidNotCall) {
   std::promise<std::string> said[3];
   std::string messages[2];
   RunGpuRanks(
-      3,
+      *CogdistGpuBackend(), 3,
       [&](GpuRank& self) {
         const Zeros x(self, 9);
         CurrentRankTag().step = 5;
@@ -135,7 +139,7 @@ TEST(NcclWatchTest, NamesWhoseStreamDoesNotArrive) {
   std::shared_future<void> gate = told.get_future().share();
   std::string message;
   RunGpuRanks(
-      2,
+      *CogdistGpuBackend(), 2,
       [&](GpuRank& self) {
         const Zeros x(self, 6);
         self.stream.Synchronize();
@@ -167,7 +171,7 @@ TEST(NcclWatchTest, OfAMessageThePeerIsMissing) {
   std::promise<void> told;
   std::string message;
   RunGpuRanks(
-      3,
+      *CogdistGpuBackend(), 3,
       [&](GpuRank& self) {
         const Zeros x(self, 4);
         self.world.Barrier();
@@ -194,7 +198,7 @@ TEST(NcclWatchTest, EveryOperationIsNotedToItsEnd) {
   Machine machine({.devices = 4, .seed = 3});
   const Ledgers ledgers(4);
   RunGpuRanks(
-      4,
+      *CogdistGpuBackend(), 4,
       [&](GpuRank& self) {
         auto pair = self.world.Split(
             self.rank < 2 ? std::vector<int>{0, 1} : std::vector<int>{2, 3},
@@ -228,7 +232,7 @@ TEST(NcclWatchTest, NotingNeitherWaitsNorAllocates) {
       "cudaMalloc",      "cudaHostAlloc",      "cudaStreamSynchronize",
       "cudaEventRecord", "cudaLaunchHostFunc", "cudaEventQuery"};
   RunGpuRanks(
-      2,
+      *CogdistGpuBackend(), 2,
       [&](GpuRank& self) {
         const Zeros x(self, 10);
         self.world.Barrier();
@@ -250,7 +254,7 @@ TEST(NcclWatchTest, NotingNeitherWaitsNorAllocates) {
 
 TEST(NcclWatchTest, WithoutAWatchAGraphMayHoldCollectives) {
   Machine machine({.devices = 2});
-  RunGpuRanks(2, [&](GpuRank& self) {
+  RunGpuRanks(*CogdistGpuBackend(), 2, [&](GpuRank& self) {
     GpuTensor x(self.device, DType::kFloat32, 1);
     x.Set(self.stream, {self.rank + 1.0F});
     const auto body = [&] { self.world.AllReduceSum(self.stream, x.view()); };
@@ -272,7 +276,7 @@ class NcclDeathTest : public ::testing::Test {
     const Ledgers ledgers(2);
     const std::vector<Ledger*> none;
     RunGpuRanks(
-        2,
+        *CogdistGpuBackend(), 2,
         [&](GpuRank& self) {
           CurrentRankTag().step = 41;
           body(self);
