@@ -23,7 +23,7 @@ using ::testing::IsEmpty;
 
 constexpr int kCount = 3;
 
-// Time for a stream to get to an operation; a test that fails takes longer.
+// Enough for every stream to get to what it will wait for.
 constexpr double kDeadlockSeconds = 1;
 
 void Order(cudaStream_t from, cudaStream_t to) {
@@ -35,19 +35,12 @@ void Order(cudaStream_t from, cudaStream_t to) {
 }
 
 // A second stream of a rank, after what is on the first.
-class SecondStream {
- public:
-  explicit SecondStream(const NcclRank& self) {
-    cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking);
-    Order(self.stream, stream_);
-  }
-  ~SecondStream() { cudaStreamDestroy(stream_); }
-  SecondStream(const SecondStream&) = delete;
-  operator cudaStream_t() const { return stream_; }
-
- private:
-  cudaStream_t stream_ = nullptr;
-};
+cudaStream_t SecondStream(const NcclRank& self) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  Order(self.stream, stream);
+  return stream;
+}
 
 cudaError_t Finish(const NcclRank& self, cudaStream_t second) {
   const cudaError_t error = cudaStreamSynchronize(second);
@@ -67,7 +60,7 @@ ncclResult_t Receive(const NcclRank& self, int peer, ncclComm_t comm,
 // A sum and a message, each on a stream of its own.
 void SumAndMessage(bool opposite) {
   RunNcclRanks(2, [&](NcclRank& self) {
-    const SecondStream second(self);
+    const cudaStream_t second = SecondStream(self);
     const auto message = self.rank == 0 ? Send : Receive;
     const bool message_first = opposite && self.rank == 1;
     if (message_first) message(self, 1 - self.rank, self.comm, second);
@@ -107,7 +100,7 @@ TEST(NcclOrderTest, NamesAStreamThatDoesNotCome) {
   Machine machine(
       {.devices = 2, .collective_timeout_seconds = kDeadlockSeconds});
   RunNcclRanks(2, [&](NcclRank& self) {
-    const SecondStream second(self);
+    const cudaStream_t second = SecondStream(self);
     if (self.rank == 1) return;
     cudaLaunchHostFunc(
         self.stream,
@@ -137,14 +130,16 @@ struct RingPlace {
 };
 using RingStep = std::function<void(const RingPlace&)>;
 
-std::vector<std::string> RunRing(const RingStep& step) {
+std::vector<std::string> RunRing(
+    const RingStep& step,
+    double timeout_seconds = Options().collective_timeout_seconds) {
   constexpr int kSize = 3;
   Machine machine(
-      {.devices = kSize, .collective_timeout_seconds = kDeadlockSeconds});
+      {.devices = kSize, .collective_timeout_seconds = timeout_seconds});
   std::vector<ncclUniqueId> pairs(kSize);
   for (ncclUniqueId& pair : pairs) ncclGetUniqueId(&pair);
   RunNcclRanks(kSize, [&](NcclRank& self) {
-    const SecondStream second(self);
+    const cudaStream_t second = SecondStream(self);
     step({.self = self,
           .second = second,
           .before = (self.rank + kSize - 1) % kSize,
@@ -167,7 +162,7 @@ void InAGroup(const RingPlace& at) {
 }
 
 TEST(NcclOrderTest, ARingOfSingleMessagesNeverEnds) {
-  EXPECT_THAT(RunRing(SendThenReceive),
+  EXPECT_THAT(RunRing(SendThenReceive, kDeadlockSeconds),
               ElementsAre(AllOf(
                   HasSubstr("rank 0: Send of 3 float32 to rank 1, on"),
                   HasSubstr("rank 1: Send of 3 float32 to rank 2, on"),
@@ -229,37 +224,41 @@ RingStep Captured(const RingStep& step) {
 }
 
 TEST(NcclOrderTest, TurnsAreTakenWithinAGraph) {
-  EXPECT_THAT(RunRing(Captured(SendThenReceive)),
+  EXPECT_THAT(RunRing(Captured(SendThenReceive), kDeadlockSeconds),
               ElementsAre(HasSubstr("behind it, in the order of the calls")));
   EXPECT_THAT(RunRing(Captured(InAGroup)), IsEmpty());
 }
 
-// What counts is when the graph is launched, not when it was captured.
-TEST(NcclOrderTest, TurnsAreTakenBetweenAGraphAndCalls) {
-  for (const bool launch_first : {false, true}) {
-    Machine machine(
-        {.devices = 2, .collective_timeout_seconds = kDeadlockSeconds});
-    RunNcclRanks(2, [&](NcclRank& self) {
-      const SecondStream second(self);
-      const int peer = 1 - self.rank;
-      const auto message = self.rank == 0 ? Send : Receive;
-      const Graph graph(self.stream,
-                        [&] { message(self, peer, self.comm, self.stream); });
-      const auto sum = [&] {
-        ncclAllReduce(self.x, self.x, 8, ncclFloat32, ncclSum, self.comm,
-                      second);
-      };
-      for (int i = 0; i < 3; ++i) {
-        if (self.rank == 1 || !launch_first) sum();
-        graph.Launch(self.stream);
-        if (self.rank == 0 && launch_first) sum();
-      }
-      Finish(self, second);
+// A message in a graph and a sum outside. What counts is when the graph is
+// launched, not when it was captured.
+std::vector<std::string> RunGraphAndCalls(bool opposite) {
+  Options options = {.devices = 2};
+  if (opposite) options.collective_timeout_seconds = kDeadlockSeconds;
+  Machine machine(options);
+  RunNcclRanks(2, [&](NcclRank& self) {
+    const cudaStream_t second = SecondStream(self);
+    const auto message = self.rank == 0 ? Send : Receive;
+    const Graph graph(self.stream, [&] {
+      message(self, 1 - self.rank, self.comm, self.stream);
     });
-    EXPECT_EQ(machine.reports().empty(), !launch_first);
-    EXPECT_THAT(machine.reports(),
-                Each(HasSubstr("behind it, in the order of the calls")));
-  }
+    const auto sum = [&] {
+      ncclAllReduce(self.x, self.x, 8, ncclFloat32, ncclSum, self.comm, second);
+    };
+    const bool launch_first = opposite && self.rank == 0;
+    for (int i = 0; i < 3; ++i) {
+      if (!launch_first) sum();
+      graph.Launch(self.stream);
+      if (launch_first) sum();
+    }
+    Finish(self, second);
+  });
+  return machine.reports();
+}
+
+TEST(NcclOrderTest, TurnsAreTakenBetweenAGraphAndCalls) {
+  EXPECT_THAT(RunGraphAndCalls(/*opposite=*/false), IsEmpty());
+  EXPECT_THAT(RunGraphAndCalls(/*opposite=*/true),
+              ElementsAre(HasSubstr("behind it, in the order of the calls")));
 }
 
 // One rank alone: only its own streams are in question.
@@ -267,7 +266,7 @@ std::vector<std::string> ReportsOf(
     uint64_t seed, const std::function<void(NcclRank&, cudaStream_t)>& body) {
   Machine machine({.devices = 1, .seed = seed, .max_pause_us = 50});
   RunNcclRanks(1, [&](NcclRank& self) {
-    const SecondStream second(self);
+    const cudaStream_t second = SecondStream(self);
     body(self, second);
     EXPECT_EQ(Finish(self, second), cudaSuccess);
   });
