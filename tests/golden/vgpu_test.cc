@@ -18,7 +18,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/golden/golden_run.h"
 #include "tests/temp_dir.h"
-#include "tests/vgpu/gpu_ranks.h"
+#include "tests/testing/gpu_rank_threads.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist {
@@ -60,12 +60,13 @@ Steps Train(const std::string& source, int ranks,
   const StopRequest stop;
   gpus.devices = ranks;
   vgpu::Machine machine(gpus);
-  vgpu::RunGpuRanks(ranks, options.config.parallel(),
-                    [&](RankContext& context) {
-                      const auto end = RunTraining(options, stop, context);
-                      COG_CHECK_OK(end.status());
-                      COG_CHECK(*end == ExitCode::kDone);
-                    });
+  testing::RunGpuRankContexts(
+      *CogdistGpuBackend(), ranks, options.config.parallel(),
+      [&](RankContext& context) {
+        const auto end = RunTraining(options, stop, context);
+        COG_CHECK_OK(end.status());
+        COG_CHECK(*end == ExitCode::kDone);
+      });
   EXPECT_THAT(machine.reports(), IsEmpty());
   return ReadSteps(work / "run/metrics.jsonl");
 }
@@ -91,7 +92,7 @@ std::vector<std::string> OnCuda(std::vector<std::string> sets) {
 }
 
 class VirtualGpuTest
-    : public testing::TestWithParam<std::tuple<std::string, Layout>> {};
+    : public ::testing::TestWithParam<std::tuple<std::string, Layout>> {};
 
 TEST_P(VirtualGpuTest, FollowsTheFloat64Run) {
   const auto& [source, layout] = GetParam();
@@ -101,33 +102,33 @@ TEST_P(VirtualGpuTest, FollowsTheFloat64Run) {
 }
 
 std::string NameOf(
-    const testing::TestParamInfo<VirtualGpuTest::ParamType>& info) {
+    const ::testing::TestParamInfo<VirtualGpuTest::ParamType>& info) {
   return absl::StrCat(std::get<0>(info.param), "_",
                       std::get<1>(info.param).name);
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, VirtualGpuTest,
-                         testing::Combine(testing::Values("cog_docmask",
-                                                          "cog_gqa_tied"),
-                                          testing::ValuesIn(kLayouts)),
+                         ::testing::Combine(::testing::Values("cog_docmask",
+                                                              "cog_gqa_tied"),
+                                            ::testing::ValuesIn(kLayouts)),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(OneRank, VirtualGpuTest,
-                         testing::Combine(testing::Values("cog_mha",
-                                                          "softmax_mha"),
-                                          testing::Values(kLayouts[0])),
+                         ::testing::Combine(::testing::Values("cog_mha",
+                                                              "softmax_mha"),
+                                            ::testing::Values(kLayouts[0])),
                          NameOf);
 // With the slow tests alone.
 INSTANTIATE_TEST_SUITE_P(
     More, VirtualGpuTest,
-    testing::Combine(testing::Values("cog_mha", "softmax_mha"),
-                     testing::ValuesIn(std::vector<Layout>(
-                         std::begin(kLayouts) + 1, std::end(kLayouts)))),
+    ::testing::Combine(::testing::Values("cog_mha", "softmax_mha"),
+                       ::testing::ValuesIn(std::vector<Layout>(
+                           std::begin(kLayouts) + 1, std::end(kLayouts)))),
     NameOf);
 
 // A bfloat16 run has no float64 twin: it is compared with the host's. The first
 // step shows their rounding, later ones what training makes of it, as in
 // golden_test.cc.
-class VirtualGpuBfloat16Test : public testing::TestWithParam<std::string> {};
+class VirtualGpuBfloat16Test : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(VirtualGpuBfloat16Test, FollowsTheHostsRun) {
   GoldenResult host =
@@ -147,7 +148,7 @@ TEST_P(VirtualGpuBfloat16Test, FollowsTheHostsRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, VirtualGpuBfloat16Test,
-                         testing::Values("cog_docmask", "cog_gqa_tied"),
+                         ::testing::Values("cog_docmask", "cog_gqa_tied"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

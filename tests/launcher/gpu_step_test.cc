@@ -12,8 +12,8 @@
 #include "gmock/gmock.h"
 #include "launcher/config_override.h"
 #include "models/init.h"
+#include "tests/testing/gpu_rank_threads.h"
 #include "tests/testing/layout_training.h"
-#include "tests/vgpu/gpu_ranks.h"
 #include "tests/vgpu/ledgers.h"
 #include "tests/vgpu/runtime/machine.h"
 
@@ -39,6 +39,10 @@ const Layout kLayouts[] = {
      .ranks = 2,
      .sets = {"parallel.tensor=2", "parallel.sequence_parallel=true"}},
     {.name = "pipeline_2", .ranks = 2, .sets = {"parallel.pipeline=2"}},
+    {.name = "interleaved_2",
+     .ranks = 2,
+     .sets = {"parallel.pipeline=2", "parallel.virtual_pipeline=2",
+              "model.cogformer.num_layers=4"}},
     {.name = "context_2",
      .ranks = 2,
      .sets = {"parallel.context=2", "data.document_mask=true"}},
@@ -65,8 +69,8 @@ RunConfig ConfigOf(const Layout& layout) {
 void RunSteps(const Layout& layout, const RunConfig& config,
               const std::function<void(RankContext&, TrainingStep&)>& body,
               absl::Span<Ledger* const> ledgers = {}) {
-  vgpu::RunGpuRanks(
-      layout.ranks, config.parallel(),
+  testing::RunGpuRankContexts(
+      *CogdistGpuBackend(), layout.ranks, config.parallel(),
       [&](RankContext& context) {
         auto step = TrainingStep::Create(config, context);
         COG_CHECK_OK(step.status());

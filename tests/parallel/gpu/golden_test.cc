@@ -23,7 +23,8 @@ const GoldenVariant kVariants[] = {
 };
 
 class GpuGoldenTest
-    : public testing::TestWithParam<std::tuple<std::string, GoldenVariant>> {};
+    : public ::testing::TestWithParam<std::tuple<std::string, GoldenVariant>> {
+};
 
 TEST_P(GpuGoldenTest, FollowsTheFloat64Run) {
   auto [source, variant] = GetParam();
@@ -39,9 +40,9 @@ TEST_P(GpuGoldenTest, FollowsTheFloat64Run) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, GpuGoldenTest,
-    testing::Combine(testing::Values("cog_docmask", "cog_gqa_tied", "cog_mha",
-                                     "softmax_mha"),
-                     testing::ValuesIn(kVariants)),
+    ::testing::Combine(::testing::Values("cog_docmask", "cog_gqa_tied",
+                                         "cog_mha", "softmax_mha"),
+                       ::testing::ValuesIn(kVariants)),
     [](const auto& info) {
       return absl::StrCat(std::get<0>(info.param), "_",
                           std::get<1>(info.param).name);

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "parallel/gpu_backend.h"
-#include "runtime/check.h"
+#include "tests/testing/gpu.h"
 
 namespace cogdist {
 
@@ -54,9 +54,7 @@ inline const Gpus& AllGpus() {
   static_assert(true)
 
 inline std::unique_ptr<Device> OpenGpu(int index = 0) {
-  auto device = AllGpus().backend->create_device(index);
-  COG_CHECK_OK(device.status());
-  return *std::move(device);
+  return testing::CreateGpu(*AllGpus().backend, index);
 }
 
 }  // namespace cogdist

@@ -120,7 +120,7 @@ class Side {
   std::vector<TensorView> results_;
 };
 
-class GpuKernelsTest : public testing::TestWithParam<DType> {
+class GpuKernelsTest : public ::testing::TestWithParam<DType> {
  protected:
   void SetUp() override {
     COGDIST_NEEDS_GPUS(1);
@@ -385,7 +385,7 @@ TEST_P(GpuKernelsTest, Attention) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, GpuKernelsTest,
-                         testing::Values(DType::kFloat32, DType::kBFloat16),
+                         ::testing::Values(DType::kFloat32, DType::kBFloat16),
                          [](const auto& info) {
                            return std::string(Name(info.param));
                          });

@@ -1,37 +1,29 @@
 // The benchmarks of kernels and collectives on virtual GPUs, whose reports say
 // when a host's pointer is taken for a device's. Their times mean nothing.
 
-#include <functional>
 #include <memory>
-#include <thread>
-#include <utility>
-#include <vector>
 
 #include "gmock/gmock.h"
 #include "kernels/matmul_peak.h"
 #include "launcher/bench/collective_benchmarks.h"
 #include "launcher/bench/kernel_benchmarks.h"
 #include "parallel/gpu_backend.h"
-#include "parallel/host_communicator.h"
-#include "parallel/thread_transport.h"
-#include "runtime/cpu/cpu_device.h"
+#include "proto/run_config.pb.h"
+#include "tests/testing/gpu.h"
+#include "tests/testing/gpu_rank_threads.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist {
 namespace {
 
+using testing::CreateGpu;
 using ::testing::IsEmpty;
+using testing::RunGpuRankContexts;
 using vgpu::Machine;
-
-std::unique_ptr<Device> MakeDevice(int index) {
-  auto device = CogdistGpuBackend()->create_device(index);
-  COG_CHECK_OK(device.status());
-  return *std::move(device);
-}
 
 TEST(BenchOnGpuTest, TheGemmRateTakesMemoryAndGivesItBack) {
   Machine machine({});
-  const std::unique_ptr<Device> device = MakeDevice(0);
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   for (const DType type : {DType::kFloat32, DType::kBFloat16}) {
     const auto stream = device->CreateStream();
     const auto rate = MeasureGemmFlops(*stream, type);
@@ -44,7 +36,7 @@ TEST(BenchOnGpuTest, TheGemmRateTakesMemoryAndGivesItBack) {
 
 TEST(BenchOnGpuTest, WithoutRoomThereIsNoRate) {
   Machine machine({.memory_bytes = 1000});
-  const std::unique_ptr<Device> device = MakeDevice(0);
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   const auto stream = device->CreateStream();
   EXPECT_EQ(MeasureGemmFlops(*stream, DType::kFloat32).status().code(),
             absl::StatusCode::kResourceExhausted);
@@ -53,7 +45,7 @@ TEST(BenchOnGpuTest, WithoutRoomThereIsNoRate) {
 // How many rows a part of the benchmarks has.
 size_t NumRows(decltype(BenchmarkProducts)& part) {
   Machine machine({.seed = 3});
-  const std::unique_ptr<Device> device = MakeDevice(0);
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   size_t rows = 0;
   {
     const auto stream = device->CreateStream();
@@ -79,38 +71,17 @@ TEST(BenchOnGpuTest, Kernels) {
   EXPECT_EQ(NumRows(BenchmarkElementwise), 12u);
 }
 
-void RunOnGpus(int size, const std::function<void(RankContext&)>& body) {
-  ThreadHub hub(size);
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      CurrentRankTag().rank = rank;
-      CpuDevice host_device;
-      std::unique_ptr<Device> device = MakeDevice(rank);
-      auto world = CogdistGpuBackend()->create_communicator(
-          std::make_unique<HostCommunicator>(hub.Connect(rank), host_device),
-          *device);
-      COG_CHECK_OK(world.status());
-      const auto mesh = Mesh::Create(size, ParallelConfig());
-      COG_CHECK_OK(mesh.status());
-      auto context = MakeRankContext({.rank = rank, .world_size = size}, *mesh,
-                                     std::move(device), *std::move(world));
-      COG_CHECK_OK(context.status());
-      body(*context);
-      context->groups.world->Barrier();
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 TEST(BenchOnGpuTest, Collectives) {
   Machine machine({.devices = 2, .seed = 7});
-  RunOnGpus(2, [](RankContext& context) {
-    const auto rows = BenchmarkCollectives(context, {1000});
-    ASSERT_TRUE(rows.ok()) << rows.status();
-    EXPECT_EQ(rows->size(), 5u);
-    for (const BenchmarkRow& row : *rows) EXPECT_GT(row.rate, 0) << row.what;
-  });
+  RunGpuRankContexts(*CogdistGpuBackend(), 2, ParallelConfig(),
+                     [](RankContext& context) {
+                       const auto rows = BenchmarkCollectives(context, {1000});
+                       ASSERT_TRUE(rows.ok()) << rows.status();
+                       EXPECT_EQ(rows->size(), 5u);
+                       for (const BenchmarkRow& row : *rows)
+                         EXPECT_GT(row.rate, 0) << row.what;
+                       context.groups.world->Barrier();
+                     });
   EXPECT_THAT(machine.reports(), IsEmpty());
 }
 

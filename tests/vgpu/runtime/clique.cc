@@ -17,7 +17,19 @@ std::chrono::steady_clock::time_point Deadline(const Machine& machine) {
              machine.options().collective_timeout_seconds * 1e6));
 }
 
+constexpr char kTooLong[] = "ranks have waited too long for each other";
+
 }  // namespace
+
+std::string Clique::Operation::Calls() const {
+  return absl::StrJoin(calls, "; ", [](std::string* out, const auto& call) {
+    out->append(call.ToString());
+  });
+}
+
+std::string Clique::Operation::ToString() const {
+  return absl::StrCat(Calls(), ", on ", stream);
+}
 
 Clique::Clique(Machine& machine, int number, int size)
     : machine_(machine), number_(number), ranks_(size) {}
@@ -33,75 +45,88 @@ bool Clique::Join(int rank, int device) {
   ranks_[rank].joined = true;
   ranks_[rank].device = device;
   changed_.notify_all();
-  const auto complete = [&] {
-    return !failure_.empty() ||
-           std::all_of(ranks_.begin(), ranks_.end(),
-                       [](const Rank& other) { return other.joined; });
-  };
-  if (!changed_.wait_until(lock, Deadline(machine_), complete)) {
-    Fail("ranks are missing when the communicator is made");
-  }
-  return failure_.empty();
+  return WaitUntil(
+      lock, "ranks are missing when the communicator is made", [this] {
+        return std::all_of(ranks_.begin(), ranks_.end(),
+                           [](const Rank& other) { return other.joined; });
+      });
 }
 
-int64_t Clique::NumberOf(int rank, const CollectiveCall& call) {
+int64_t Clique::Issue(int rank, const std::vector<CollectiveCall>& calls,
+                      const std::string& stream) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Rank& self = ranks_[rank];
-  if (call.kind == CollectiveKind::kSend) return self.sends[call.peer]++;
-  if (call.kind == CollectiveKind::kReceive) return self.receives[call.peer]++;
-  return self.collectives++;
+  const int64_t turn = self.issued++;
+  // Nobody waits behind what a lost device will not do.
+  if (machine_.IsLost(self.device)) return turn;
+  self.operations.push_back({.turn = turn, .calls = calls, .stream = stream});
+  return turn;
 }
 
-Clique::Place Clique::PlaceOf(int rank, const Posting& posting) const {
-  const CollectiveCall& call = posting.call;
+void Clique::AwaitTurn(int rank, int64_t turn) {
+  Rank& self = ranks_[rank];
+  if (machine_.IsLost(self.device)) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  std::deque<Operation>& operations = self.operations;
+  operations[turn - operations.front().turn].arrived = true;
+  WaitUntil(lock, kTooLong, [&] { return operations.front().turn == turn; });
+}
+
+void Clique::Meet(int rank) {
+  Rank& self = ranks_[rank];
+  if (machine_.IsLost(self.device)) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!failure_.empty()) return;
+  const Operation& operation = self.operations.front();
+  std::vector<Place> places;
+  for (const CollectiveCall& call : operation.calls) {
+    places.push_back(NextPlace(rank, call));
+    Post(rank, places.back(), call);
+  }
+  const bool met = WaitUntil(lock, kTooLong, [&] {
+    return std::all_of(
+        places.begin(), places.end(),
+        [this](const Place& place) { return meetings_[place].done; });
+  });
+  if (!met) return;
+  for (const Place& place : places) Leave(place);
+  self.latest = operation.ToString();
+  self.operations.pop_front();
+  changed_.notify_all();
+}
+
+Clique::Place Clique::NextPlace(int rank, const CollectiveCall& call) {
+  Rank& self = ranks_[rank];
   if (call.kind == CollectiveKind::kSend) {
-    return {rank, call.peer, posting.number};
+    return {rank, call.peer, self.sends[call.peer]++};
   }
   if (call.kind == CollectiveKind::kReceive) {
-    return {call.peer, rank, posting.number};
+    return {call.peer, rank, self.receives[call.peer]++};
   }
-  return {-1, -1, posting.number};
+  return {-1, -1, self.collectives++};
 }
 
 int Clique::Expected(const Place& place) const {
   return std::get<0>(place) >= 0 ? 2 : size();
 }
 
-void Clique::Post(int rank, const Posting& posting) {
-  const Place place = PlaceOf(rank, posting);
+void Clique::Post(int rank, const Place& place, const CollectiveCall& call) {
   Meeting& meeting = meetings_[place];
-  meeting.calls[rank] = posting.call;
-  ranks_[rank].pending.push_back(posting.call.ToString());
+  meeting.calls[rank] = call;
   if (static_cast<int>(meeting.calls.size()) == Expected(place)) {
     Complete(meeting);
   }
 }
 
-void Clique::Meet(int rank, const std::vector<Posting>& postings) {
-  if (machine_.IsLost(ranks_[rank].device)) return;
-  std::unique_lock<std::mutex> lock(mutex_);
-  for (const Posting& posting : postings) {
-    if (failure_.empty()) Post(rank, posting);
-  }
-  const auto complete = [&] {
-    return !failure_.empty() ||
-           std::all_of(postings.begin(), postings.end(),
-                       [&](const Posting& posting) {
-                         return meetings_[PlaceOf(rank, posting)].done;
-                       });
-  };
-  if (!changed_.wait_until(lock, Deadline(machine_), complete)) {
-    Fail("ranks have waited too long for each other");
-  }
-  if (!failure_.empty()) return;
-  for (const Posting& posting : postings) {
-    const Place place = PlaceOf(rank, posting);
-    if (++meetings_[place].left == Expected(place)) meetings_.erase(place);
-  }
-  ranks_[rank].pending.clear();
-  if (!postings.empty()) {
-    ranks_[rank].latest = postings.back().call.ToString();
-  }
+void Clique::Leave(const Place& place) {
+  if (++meetings_[place].left == Expected(place)) meetings_.erase(place);
+}
+
+bool Clique::WaitUntil(std::unique_lock<std::mutex>& lock, const char* headline,
+                       const std::function<bool()>& done) {
+  const auto ended = [&] { return !failure_.empty() || done(); };
+  if (!changed_.wait_until(lock, Deadline(machine_), ended)) Fail(headline);
+  return failure_.empty();
 }
 
 void Clique::Complete(Meeting& meeting) {
@@ -125,26 +150,30 @@ void Clique::Complete(Meeting& meeting) {
   changed_.notify_all();
 }
 
-std::string Clique::WhereAllAre() const {
-  std::string text;
-  for (int i = 0; i < size(); ++i) {
-    const Rank& rank = ranks_[i];
-    absl::StrAppend(&text, "\n  rank ", i, ": ");
-    if (!rank.joined) {
-      absl::StrAppend(&text, "has not joined");
-    } else if (rank.pending.empty()) {
-      absl::StrAppend(&text, "nothing pending, after ", rank.latest);
-    } else {
-      absl::StrAppend(&text, absl::StrJoin(rank.pending, "; "));
-    }
+std::string Clique::WhereIs(const Rank& rank) {
+  if (!rank.joined) return "has not joined";
+  if (rank.operations.empty()) {
+    return absl::StrCat("nothing pending, after ", rank.latest);
+  }
+  const Operation& first = rank.operations.front();
+  std::string text =
+      first.arrived
+          ? first.ToString()
+          : absl::StrCat(first.stream, " has not come to ", first.Calls());
+  for (const Operation& other : rank.operations) {
+    if (other.turn == first.turn || !other.arrived) continue;
+    absl::StrAppend(&text, "\n    and behind it, in the order of the calls: ",
+                    other.ToString());
   }
   return text;
 }
 
 void Clique::Fail(const std::string& headline) {
   if (!failure_.empty()) return;
-  failure_ = absl::StrCat("NCCL communicator ", number_, ": ", headline, ":",
-                          WhereAllAre());
+  failure_ = absl::StrCat("NCCL communicator ", number_, ": ", headline, ":");
+  for (int i = 0; i < size(); ++i) {
+    absl::StrAppend(&failure_, "\n  rank ", i, ": ", WhereIs(ranks_[i]));
+  }
   machine_.Report(failure_);
   for (const Rank& rank : ranks_) {
     if (rank.joined) machine_.SetBroken(rank.device);

@@ -5,6 +5,8 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -17,18 +19,15 @@ namespace cogdist::vgpu {
 
 class Machine;
 
-// The nth call of a rank meets the nth of all others; the nth message from one
-// rank to another its nth reception. Whoever waits longer than the machine's
-// options allow fails the clique: all that wait, and all later calls, fail,
-// with a report that names every rank's pending call. Thread-safe.
+// The nth collective of a rank meets the nth of all others; the nth message
+// from one rank to another its nth reception. A rank's operations take turns in
+// the order of the host's calls, whatever streams they are on: each begins when
+// the one before is complete, as NCCL has it, where they share buffers. Whoever
+// waits longer than the machine's options allow fails the clique: all that
+// wait, and all later calls, fail, with a report of what every rank waits for,
+// and behind what. Thread-safe.
 class Clique {
  public:
-  // A rank's call on its way through a stream.
-  struct Posting {
-    CollectiveCall call;
-    int64_t number = 0;  // of its kind: see NumberOf()
-  };
-
   Clique(Machine& machine, int number, int size);
 
   int size() const { return static_cast<int>(ranks_.size()); }
@@ -37,10 +36,14 @@ class Clique {
   // or has the same place or device.
   bool Join(int rank, int device);
 
-  // The next number for a call of this rank; on the host, in its order.
-  int64_t NumberOf(int rank, const CollectiveCall& call);
-  // Meets the others in all of the postings, in no order. On a stream's thread.
-  void Meet(int rank, const std::vector<Posting>& postings);
+  // On the host, in its order: an operation, which is one call or a group of
+  // them, made for `stream`. Returns its turn.
+  int64_t Issue(int rank, const std::vector<CollectiveCall>& calls,
+                const std::string& stream);
+  // On the stream's thread: waits until the operations before are complete.
+  void AwaitTurn(int rank, int64_t turn);
+  // Then meets the others in all of its calls, in no order.
+  void Meet(int rank);
 
   // A rank gives up, and so all.
   void Abort(int rank);
@@ -49,13 +52,23 @@ class Clique {
   std::string failure() const;  // the report
 
  private:
+  struct Operation {
+    int64_t turn = 0;
+    std::vector<CollectiveCall> calls;
+    std::string stream;
+    bool arrived = false;  // the stream has come to it
+
+    std::string Calls() const;
+    std::string ToString() const;
+  };
   struct Rank {
     int device = -1;
     bool joined = false;
+    int64_t issued = 0;
+    std::deque<Operation> operations;  // issued and not complete, by turn
     int64_t collectives = 0;           // numbered
     std::map<int, int64_t> sends;      // numbered, by peer
     std::map<int, int64_t> receives;   // likewise
-    std::vector<std::string> pending;  // calls that wait
     std::string latest = "no call";    // that is done
   };
   // Which calls meet: the number of a collective, or of a message and its ends.
@@ -67,13 +80,18 @@ class Clique {
     int left = 0;
   };
 
-  Place PlaceOf(int rank, const Posting& posting) const;
+  // Numbers the call of the rank, and so says where it meets.
+  Place NextPlace(int rank, const CollectiveCall& call);
   int Expected(const Place& place) const;
-  void Post(int rank, const Posting& posting);
+  void Post(int rank, const Place& place, const CollectiveCall& call);
   // All have come: checks that they agree, and computes.
   void Complete(Meeting& meeting);
+  void Leave(const Place& place);
+  // False if the clique fails first, as it does after too long a time.
+  bool WaitUntil(std::unique_lock<std::mutex>& lock, const char* headline,
+                 const std::function<bool()>& done);
   void Fail(const std::string& headline);
-  std::string WhereAllAre() const;
+  static std::string WhereIs(const Rank& rank);
 
   Machine& machine_;
   const int number_;

@@ -2,12 +2,12 @@
 
 #include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "nccl.h"
 #include "tests/vgpu/runtime/machine.h"
+#include "tests/vgpu/runtime/nccl_testing.h"
 
 namespace cogdist::vgpu {
 namespace {
@@ -17,43 +17,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-struct Rank {
-  int rank = 0;
-  ncclComm_t comm = nullptr;
-  cudaStream_t stream = nullptr;
-  float* x = nullptr;  // 64 elements
-
-  cudaError_t Finish() const { return cudaStreamSynchronize(stream); }
-  ncclResult_t AllReduce(int count, ncclRedOp_t op = ncclSum) const {
-    return ncclAllReduce(x, x, count, ncclFloat32, op, comm, stream);
-  }
-};
-
-// `body` as every rank of one clique, each on a device of its own.
-void RunClique(int size, const std::function<void(Rank&)>& body) {
-  ncclUniqueId id;
-  ASSERT_EQ(ncclGetUniqueId(&id), ncclSuccess);
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      cudaSetDevice(rank);
-      Rank self{.rank = rank};
-      ASSERT_EQ(ncclCommInitRank(&self.comm, size, id, rank), ncclSuccess);
-      cudaStreamCreateWithFlags(&self.stream, cudaStreamNonBlocking);
-      void* memory = nullptr;
-      ASSERT_EQ(cudaMalloc(&memory, 64 * sizeof(float)), cudaSuccess);
-      self.x = static_cast<float*>(memory);
-      cudaMemsetAsync(self.x, 0, 64 * sizeof(float), self.stream);
-      body(self);
-      ncclCommDestroy(self.comm);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 TEST(CollectiveFaultsTest, DisagreementOnCount) {
   Machine machine({.devices = 3});
-  RunClique(3, [](Rank& self) {
+  RunNcclRanks(3, [](NcclRank& self) {
     EXPECT_EQ(self.AllReduce(self.rank == 1 ? 7 : 8), ncclSuccess);
     EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
     ncclResult_t error = ncclSuccess;
@@ -70,20 +36,20 @@ TEST(CollectiveFaultsTest, DisagreementOnCount) {
 }
 
 TEST(CollectiveFaultsTest, DisagreementOnEverythingElse) {
-  const std::vector<std::function<void(Rank&)>> second_ranks = {
-      [](Rank& self) { self.AllReduce(4, ncclMax); },
-      [](Rank& self) {
+  const std::vector<std::function<void(NcclRank&)>> second_ranks = {
+      [](NcclRank& self) { self.AllReduce(4, ncclMax); },
+      [](NcclRank& self) {
         ncclAllReduce(self.x, self.x, 4, ncclBfloat16, ncclSum, self.comm,
                       self.stream);
       },
-      [](Rank& self) {
+      [](NcclRank& self) {
         ncclBroadcast(self.x, self.x, 4, ncclFloat32, 0, self.comm,
                       self.stream);
       },
   };
   for (const auto& second : second_ranks) {
     Machine machine({.devices = 2});
-    RunClique(2, [&](Rank& self) {
+    RunNcclRanks(2, [&](NcclRank& self) {
       self.rank == 0 ? (void)self.AllReduce(4) : second(self);
       EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
     });
@@ -93,7 +59,7 @@ TEST(CollectiveFaultsTest, DisagreementOnEverythingElse) {
 
 TEST(CollectiveFaultsTest, DisagreementOnRoot) {
   Machine machine({.devices = 2});
-  RunClique(2, [&](Rank& self) {
+  RunNcclRanks(2, [&](NcclRank& self) {
     ncclBroadcast(self.x, self.x, 4, ncclFloat32, self.rank, self.comm,
                   self.stream);
     EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
@@ -104,7 +70,7 @@ TEST(CollectiveFaultsTest, DisagreementOnRoot) {
 
 TEST(CollectiveFaultsTest, ARankThatNeverCalls) {
   Machine machine({.devices = 3, .collective_timeout_seconds = 0.2});
-  RunClique(3, [](Rank& self) {
+  RunNcclRanks(3, [](NcclRank& self) {
     EXPECT_EQ(self.AllReduce(5), ncclSuccess);
     if (self.rank == 2) return;
     EXPECT_EQ(self.AllReduce(6), ncclSuccess);
@@ -120,7 +86,7 @@ TEST(CollectiveFaultsTest, ARankThatNeverCalls) {
 
 TEST(CollectiveFaultsTest, ARankThatDisappears) {
   Machine machine({.devices = 2, .collective_timeout_seconds = 0.2});
-  RunClique(2, [&](Rank& self) {
+  RunNcclRanks(2, [&](NcclRank& self) {
     if (self.rank == 1) machine.LoseDevice(1);
     EXPECT_EQ(self.AllReduce(5), ncclSuccess);
     if (self.rank == 0) {
@@ -133,7 +99,7 @@ TEST(CollectiveFaultsTest, ARankThatDisappears) {
 
 TEST(CollectiveFaultsTest, AMessageThatNobodyTakes) {
   Machine machine({.devices = 2, .collective_timeout_seconds = 0.2});
-  RunClique(2, [](Rank& self) {
+  RunNcclRanks(2, [](NcclRank& self) {
     if (self.rank == 1) return;
     ncclSend(self.x, 3, ncclFloat32, 1, self.comm, self.stream);
     EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
@@ -144,7 +110,7 @@ TEST(CollectiveFaultsTest, AMessageThatNobodyTakes) {
 
 TEST(CollectiveFaultsTest, TwoRanksThatSendFirst) {
   Machine machine({.devices = 2, .collective_timeout_seconds = 0.2});
-  RunClique(2, [](Rank& self) {
+  RunNcclRanks(2, [](NcclRank& self) {
     const int peer = 1 - self.rank;
     ncclSend(self.x, 3, ncclFloat32, peer, self.comm, self.stream);
     ncclRecv(self.x + 8, 3, ncclFloat32, peer, self.comm, self.stream);
@@ -165,7 +131,7 @@ TEST(CollectiveFaultsTest, AnAbsentRankAtTheStart) {
 
 TEST(CollectiveFaultsTest, BuffersOfTheHostAndOverlaps) {
   Machine machine({.devices = 2});
-  RunClique(2, [](Rank& self) {
+  RunNcclRanks(2, [](NcclRank& self) {
     float host[4] = {};
     EXPECT_EQ(ncclAllReduce(host, self.x, 4, ncclFloat32, ncclSum, self.comm,
                             self.stream),
@@ -180,7 +146,7 @@ TEST(CollectiveFaultsTest, BuffersOfTheHostAndOverlaps) {
 
 TEST(CollectiveFaultsTest, GroupsAreOneOperation) {
   Machine machine({.devices = 2, .seed = 3});
-  RunClique(2, [](Rank& self) {
+  RunNcclRanks(2, [](NcclRank& self) {
     const int peer = 1 - self.rank;
     for (int i = 0; i < 20; ++i) {
       ncclGroupStart();

@@ -20,20 +20,25 @@
 #include "runtime/cuda/cuda_graph.h"
 #include "runtime/host_buffer.h"
 #include "runtime/range.h"
-#include "tests/vgpu/runtime/gpu_ranks.h"
+#include "tests/testing/gpu.h"
+#include "tests/testing/gpu_rank_threads.h"
 #include "tests/vgpu/runtime/machine.h"
 #include "tests/vgpu/runtime/nvtx.h"
 
 namespace cogdist {
 namespace {
 
+using testing::CreateGpu;
+using testing::GpuRank;
+using testing::GpuTensor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::RunGpuRanks;
 using vgpu::Machine;
 
 TEST(CudaDeviceTest, PeakBytesAreTheDevicesOwn) {
   Machine machine({});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   {
     auto a = Buffer::Allocate(*device, 1000);
     auto b = Buffer::Allocate(*device, 24);
@@ -46,7 +51,7 @@ TEST(CudaDeviceTest, PeakBytesAreTheDevicesOwn) {
 
 TEST(CudaDeviceTest, OutOfMemoryNamesTheSizes) {
   Machine machine({.memory_bytes = 1000});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   const auto buffer = Buffer::Allocate(*device, 1001);
   EXPECT_EQ(buffer.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(buffer.status().message(),
@@ -56,7 +61,7 @@ TEST(CudaDeviceTest, OutOfMemoryNamesTheSizes) {
 
 TEST(CudaDeviceTest, TellsWhatIsLeftAndWhereItIs) {
   Machine machine({.devices = 2, .memory_bytes = 1000});
-  const std::unique_ptr<Device> device = MakeDevice(1);
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend(), 1);
   const auto buffer = Buffer::Allocate(*device, 600);
   ASSERT_TRUE(buffer.ok());
   EXPECT_EQ(device->AvailableBytes(), 400);
@@ -67,7 +72,7 @@ TEST(CudaDeviceTest, TellsWhatIsLeftAndWhereItIs) {
 
 TEST(CudaDeviceTest, HostMemoryIsPinnedAndGivenBack) {
   Machine machine({});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   {
     auto buffer = HostBuffer::Allocate(*device, 1000);
     ASSERT_TRUE(buffer.ok()) << buffer.status();
@@ -98,7 +103,7 @@ TEST(CudaDeviceTest, AMachineWithoutDevices) {
 
 TEST(CudaStreamTest, EventsOrderStreamsAndAreUsedAgain) {
   Machine machine({.seed = 5});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   {
     const auto first = device->CreateStream(), second = device->CreateStream();
     GpuTensor x(*device, DType::kFloat32, 3), y(*device, DType::kFloat32, 3);
@@ -124,7 +129,7 @@ TEST(CudaStreamDeathTest, AFailedCallNamesItselfRankAndStep) {
   EXPECT_DEATH(
       {
         Machine machine({});
-        const std::unique_ptr<Device> device = MakeDevice();
+        const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
         const auto stream = device->CreateStream();
         CurrentRankTag().rank = 3;
         CurrentRankTag().step = 41;
@@ -136,7 +141,7 @@ TEST(CudaStreamDeathTest, AFailedCallNamesItselfRankAndStep) {
 
 TEST(CudaDeviceTest, RangesNest) {
   Machine machine({});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   const Range unseen(*device, "without a profiler");
   vgpu::RangeRecorder profiler;
   {
@@ -216,7 +221,7 @@ void CheckProduct(Stream& stream, const ProductCase& p, std::mt19937& random) {
 
 TEST(CudaMatMulTest, RandomShapesEqualFloat64) {
   Machine machine({.seed = 9, .max_pause_us = 20});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   const auto stream = device->CreateStream();
   std::mt19937 random(17);
   constexpr DType kTypes[][2] = {{DType::kFloat32, DType::kFloat32},
@@ -240,7 +245,7 @@ TEST(CudaMatMulTest, RandomShapesEqualFloat64) {
 
 TEST(CudaMatMulTest, ShapesAreLookedUpOnce) {
   Machine machine({});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   const auto stream = device->CreateStream();
   GpuTensor x(*device, DType::kFloat32, 64), y(*device, DType::kFloat32, 64);
   const auto product = [&] {
@@ -258,7 +263,7 @@ TEST(CudaMatMulTest, ShapesAreLookedUpOnce) {
 // The library is told how a bias lies in memory, not which it is.
 TEST(CudaMatMulTest, BiasesShareAPlanIfTheyLieAlike) {
   Machine machine({});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   const auto stream = device->CreateStream();
   GpuTensor x(*device, DType::kFloat32, 64), y(*device, DType::kFloat32, 64);
   GpuTensor bias(*device, DType::kFloat32, 64);
@@ -282,7 +287,7 @@ TEST(CudaMatMulTest, BiasesShareAPlanIfTheyLieAlike) {
 
 TEST(CudaGraphTest, ReplaysAProduct) {
   Machine machine({.seed = 2});
-  const std::unique_ptr<Device> device = MakeDevice();
+  const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());
   const auto stream = device->CreateStream();
   GpuTensor x(*device, DType::kFloat32, 1), y(*device, DType::kFloat32, 1);
   const auto body = [&] {
@@ -356,7 +361,7 @@ void CheckCollectives(GpuRank& self, DType dtype, int64_t count) {
 TEST(NcclCommunicatorTest, Collectives) {
   for (const int size : {2, 3, 4}) {
     Machine machine({.devices = size, .seed = 11, .max_pause_us = 50});
-    RunGpuRanks(size, [&](GpuRank& self) {
+    RunGpuRanks(*CogdistGpuBackend(), size, [&](GpuRank& self) {
       for (const int64_t count : {0, 1, 2, 3, 4, 5, 64, 65, 1000}) {
         CheckCollectives(self, DType::kFloat32, count);
         CheckCollectives(self, DType::kBFloat16, count);
@@ -369,7 +374,7 @@ TEST(NcclCommunicatorTest, Collectives) {
 TEST(NcclCommunicatorTest, AMaximumWithANanIsNan) {
   for (const int size : {2, 3}) {
     Machine machine({.devices = size, .seed = 4});
-    RunGpuRanks(size, [&](GpuRank& self) {
+    RunGpuRanks(*CogdistGpuBackend(), size, [&](GpuRank& self) {
       constexpr float kInfinity = std::numeric_limits<float>::infinity();
       constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
       // Of rank 0, of rank 1, the maximum; further ranks are like rank 0.
@@ -407,7 +412,7 @@ TEST(NcclCommunicatorTest, AMaximumWithANanIsNan) {
 
 TEST(NcclCommunicatorTest, TrafficIsThatOfARing) {
   Machine machine({.devices = 3});
-  RunGpuRanks(3, [](GpuRank& self) {
+  RunGpuRanks(*CogdistGpuBackend(), 3, [](GpuRank& self) {
     GpuTensor x(self.device, DType::kFloat32, 10);
     x.Set(self.stream, Integers(self.rank, 10));
     self.world.AllReduceSum(self.stream, x.view());
@@ -420,7 +425,7 @@ TEST(NcclCommunicatorTest, TrafficIsThatOfARing) {
 
 TEST(NcclCommunicatorTest, SplitsIntoReorderedGroups) {
   Machine machine({.devices = 4});
-  RunGpuRanks(4, [](GpuRank& self) {
+  RunGpuRanks(*CogdistGpuBackend(), 4, [](GpuRank& self) {
     const std::vector<int> odd = {3, 1}, even = {0, 2};
     const bool is_odd = self.rank % 2 == 1;
     auto group = self.world.Split(is_odd ? odd : even, "pair");
@@ -447,7 +452,8 @@ TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
   for (int rank = 0; rank < 2; ++rank) {
     threads.emplace_back([&, rank] {
       CpuDevice host_device;
-      const std::unique_ptr<Device> device = MakeDevice(rank);
+      const std::unique_ptr<Device> device =
+          CreateGpu(*CogdistGpuBackend(), rank);
       const auto world = CogdistGpuBackend()->create_communicator(
           std::make_unique<HostCommunicator>(hub.Connect(rank), host_device),
           *device);

@@ -1,12 +1,17 @@
 // CUDA's runtime interface: errors and devices.
 
 #include <cstdio>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "cuda_runtime_api.h"
 #include "tests/vgpu/runtime/call.h"
+#include "tests/vgpu/runtime/machine.h"
 
 using cogdist::vgpu::Call;
 using cogdist::vgpu::CurrentDevice;
+using cogdist::vgpu::Machine;
 
 namespace {
 
@@ -65,7 +70,17 @@ const ErrorText& Find(cudaError_t error) {
 extern "C" {
 
 const char* cudaGetErrorName(cudaError_t error) { return Find(error).name; }
-const char* cudaGetErrorString(cudaError_t error) { return Find(error).text; }
+
+// With the first report, for programs that end without a test to ask for it.
+const char* cudaGetErrorString(cudaError_t error) {
+  const char* const text = Find(error).text;
+  if (error != cudaErrorLaunchFailure) return text;
+  const std::vector<std::string> reports = Machine::Current().reports();
+  if (reports.empty()) return text;
+  thread_local std::string with_report;
+  with_report = absl::StrCat(text, ": ", reports.front());
+  return with_report.c_str();
+}
 
 // Kernels' launches are what has no other way to tell; here they have none.
 cudaError_t cudaGetLastError() { return Call("cudaGetLastError").error; }

@@ -3,48 +3,32 @@
 #include "nccl.h"
 
 #include <cstring>
-#include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/vgpu/runtime/clique.h"
-#include "tests/vgpu/runtime/footprint.h"
 #include "tests/vgpu/runtime/machine.h"
+#include "tests/vgpu/runtime/nccl_operation.h"
 #include "tests/vgpu/runtime/stream.h"
 
-using cogdist::vgpu::Baton;
 using cogdist::vgpu::Clique;
 using cogdist::vgpu::CollectiveCall;
 using cogdist::vgpu::CollectiveKind;
 using cogdist::vgpu::CurrentDevice;
-using cogdist::vgpu::Footprint;
 using cogdist::vgpu::Machine;
+using cogdist::vgpu::Misuse;
+using cogdist::vgpu::NcclCall;
 using cogdist::vgpu::SizeOf;
 using cogdist::vgpu::Stream;
-using cogdist::vgpu::Work;
-
-struct ncclComm {
-  Clique* clique = nullptr;
-  int rank = 0;
-  int device = 0;
-  std::string failure;  // as told by ncclGetLastError()
-};
+using cogdist::vgpu::SubmitGroup;
 
 namespace {
-
-struct QueuedCall {
-  const char* name = nullptr;
-  ncclComm* comm = nullptr;
-  Stream* stream = nullptr;
-  CollectiveCall call;
-};
 
 // Calls between this thread's ncclGroupStart() and ncclGroupEnd().
 struct Group {
   int depth = 0;
-  std::vector<QueuedCall> calls;
+  std::vector<NcclCall> calls;
 };
 
 Group& CurrentGroup() {
@@ -56,127 +40,24 @@ ncclResult_t Enter(const char* name) {
   return static_cast<ncclResult_t>(Machine::Current().Enter(name));
 }
 
-ncclResult_t Misuse(const QueuedCall& queued, const std::string& text) {
-  Machine::Current().Report(
-      absl::StrCat(queued.name, " by rank ", queued.comm->rank, ": ", text));
-  return ncclInvalidArgument;
-}
-
-// Buffers lie on the communicator's device; they may be the same where NCCL
-// says so, and must not overlap else.
-bool CheckBuffers(const QueuedCall& queued) {
-  const CollectiveCall& call = queued.call;
-  const int rank = queued.comm->rank, size = queued.comm->clique->size();
-  Machine& machine = Machine::Current();
-  const int64_t sent = call.SendBytes(rank, size);
-  const int64_t received = call.ReceiveBytes(rank, size);
-  if (!machine.CheckDevicePointer(queued.name, "sendbuff", call.send, sent,
-                                  queued.comm->device) ||
-      !machine.CheckDevicePointer(queued.name, "recvbuff", call.receive,
-                                  received, queued.comm->device)) {
-    return false;
-  }
-  const char* const from = static_cast<const char*>(call.send);
-  const char* const to = static_cast<const char*>(call.receive);
-  if (from + sent <= to || to + received <= from) return true;
-  const int64_t offset = rank * call.Bytes();
-  const bool in_place =
-      call.kind == CollectiveKind::kAllGather       ? from == to + offset
-      : call.kind == CollectiveKind::kReduceScatter ? to == from + offset
-                                                    : from == to;
-  if (!in_place) Misuse(queued, "its buffers overlap, but not in place");
-  return in_place;
-}
-
-// What one call reads and, after all ranks have met, writes.
-struct Extents {
-  const void* send;
-  int64_t send_bytes;
-  void* receive;
-  int64_t receive_bytes;
-};
-
-Extents ExtentsOf(const QueuedCall& queued) {
-  const CollectiveCall& call = queued.call;
-  const int rank = queued.comm->rank, size = queued.comm->clique->size();
-  return {call.send, call.SendBytes(rank, size), call.receive,
-          call.ReceiveBytes(rank, size)};
-}
-
-// A rank's part in some communicator.
-struct Part {
-  Clique* clique;
-  int rank;
-  std::vector<Clique::Posting> postings;
-};
-
-// On the stream's thread.
-void MeetAll(Stream& stream, const char* name, const std::vector<Part>& parts,
-             const std::vector<Extents>& extents) {
-  Baton& baton = stream.machine().baton(stream.device());
-  std::unique_lock lock(baton);
-  Footprint footprint(stream, name);
-  for (const Extents& each : extents) {
-    footprint.Read(each.send, each.send_bytes);
-  }
-  lock.unlock();
-  for (const Part& part : parts) part.clique->Meet(part.rank, part.postings);
-  lock.lock();
-  for (const Extents& each : extents) {
-    footprint.Write(each.receive, each.receive_bytes);
-  }
-}
-
-// Calls of one group and stream: as one operation of the stream.
-cudaError_t SubmitTogether(const std::vector<QueuedCall>& calls) {
-  return calls[0].stream->Submit(calls[0].name, [calls](Work* work) {
-    std::map<ncclComm*, std::vector<Clique::Posting>> by_comm;
-    std::vector<Extents> extents;
-    for (const QueuedCall& queued : calls) {
-      if (!CheckBuffers(queued)) return cudaErrorIllegalAddress;
-      ncclComm* const comm = queued.comm;
-      extents.push_back(ExtentsOf(queued));
-      by_comm[comm].push_back(
-          {queued.call, comm->clique->NumberOf(comm->rank, queued.call)});
-    }
-    std::vector<Part> parts;
-    for (auto& [comm, postings] : by_comm) {
-      parts.push_back({comm->clique, comm->rank, std::move(postings)});
-    }
-    const char* const name = calls[0].name;
-    *work = [=](Stream& on) { MeetAll(on, name, parts, extents); };
-    return cudaSuccess;
-  });
-}
-
-ncclResult_t SubmitGroup() {
+ncclResult_t EndGroup() {
   Group group;
   std::swap(group, CurrentGroup());
-  std::vector<Stream*> streams;
-  std::map<Stream*, std::vector<QueuedCall>> by_stream;
-  for (const QueuedCall& queued : group.calls) {
-    if (by_stream.count(queued.stream) == 0) streams.push_back(queued.stream);
-    by_stream[queued.stream].push_back(queued);
-  }
-  for (Stream* const stream : streams) {
-    const cudaError_t error = SubmitTogether(by_stream[stream]);
-    if (error != cudaSuccess) return ncclInvalidArgument;
-  }
-  return ncclSuccess;
+  return SubmitGroup(group.calls);
 }
 
-ncclResult_t Check(const QueuedCall& queued) {
-  const CollectiveCall& call = queued.call;
-  const int size = queued.comm->clique->size();
-  if (SizeOf(call.type) == 0) return Misuse(queued, "no such type");
+ncclResult_t Check(const NcclCall& made) {
+  const CollectiveCall& call = made.call;
+  const int size = made.comm->clique->size();
+  if (SizeOf(call.type) == 0) return Misuse(made, "no such type");
   if (call.peer < 0 || call.peer >= size) {
-    return Misuse(queued, absl::StrCat("no rank ", call.peer));
+    return Misuse(made, absl::StrCat("no rank ", call.peer));
   }
-  if (call.point_to_point() && call.peer == queued.comm->rank) {
-    return Misuse(queued, "a message to itself");
+  if (call.point_to_point() && call.peer == made.comm->rank) {
+    return Misuse(made, "a message to itself");
   }
-  if (queued.stream->device() != queued.comm->device) {
-    return Misuse(queued, "the stream is another device's");
+  if (made.stream->device() != made.comm->device) {
+    return Misuse(made, "the stream is another device's");
   }
   return ncclSuccess;
 }
@@ -189,11 +70,11 @@ ncclResult_t Submit(const char* name, const CollectiveCall& call,
   if (comm->clique->failed()) return ncclRemoteError;
   Stream* const stream = Machine::Current().FindStream(name, handle);
   if (stream == nullptr) return ncclInvalidArgument;
-  const QueuedCall queued = {name, comm, stream, call};
-  const ncclResult_t checked = Check(queued);
+  const NcclCall made = {name, comm, stream, call};
+  const ncclResult_t checked = Check(made);
   if (checked != ncclSuccess) return checked;
-  CurrentGroup().calls.push_back(queued);
-  return CurrentGroup().depth > 0 ? ncclSuccess : SubmitGroup();
+  CurrentGroup().calls.push_back(made);
+  return CurrentGroup().depth > 0 ? ncclSuccess : EndGroup();
 }
 
 }  // namespace
@@ -355,7 +236,7 @@ ncclResult_t ncclGroupEnd() {
   if (planned != ncclSuccess) return planned;
   if (CurrentGroup().depth == 0) return ncclInvalidUsage;
   if (--CurrentGroup().depth > 0) return ncclSuccess;
-  return SubmitGroup();
+  return EndGroup();
 }
 
 }  // extern "C"

@@ -15,17 +15,21 @@
 #include "gmock/gmock.h"
 #include "nccl.h"
 #include "runtime/cuda/cuda_stream.h"
+#include "tests/testing/gpu.h"
+#include "tests/testing/gpu_rank_threads.h"
 #include "tests/vgpu/ledgers.h"
-#include "tests/vgpu/runtime/gpu_ranks.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist {
 namespace {
 
 using ::testing::AllOf;
+using testing::GpuRank;
+using testing::GpuTensor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using testing::RunGpuRanks;
 using vgpu::kNever;
 using vgpu::Ledgers;
 using vgpu::Machine;
@@ -52,7 +56,7 @@ TEST(NcclWatchTest, NamesWhoDidNotCall) {
   std::promise<std::string> said[3];
   std::string messages[2];
   RunGpuRanks(
-      3,
+      *CogdistGpuBackend(), 3,
       [&](GpuRank& self) {
         const Zeros x(self, 9);
         CurrentRankTag().step = 5;
@@ -94,7 +98,7 @@ TEST(NcclWatchTest, NamesWhoseStreamDoesNotArrive) {
   std::shared_future<void> gate = told.get_future().share();
   std::string message;
   RunGpuRanks(
-      2,
+      *CogdistGpuBackend(), 2,
       [&](GpuRank& self) {
         const Zeros x(self, 6);
         self.stream.Synchronize();
@@ -126,7 +130,7 @@ TEST(NcclWatchTest, OfAMessageThePeerIsMissing) {
   std::promise<void> told;
   std::string message;
   RunGpuRanks(
-      3,
+      *CogdistGpuBackend(), 3,
       [&](GpuRank& self) {
         const Zeros x(self, 4);
         self.world.Barrier();
@@ -153,7 +157,7 @@ TEST(NcclWatchTest, EveryOperationIsNotedToItsEnd) {
   Machine machine({.devices = 4, .seed = 3});
   const Ledgers ledgers(4);
   RunGpuRanks(
-      4,
+      *CogdistGpuBackend(), 4,
       [&](GpuRank& self) {
         auto pair = self.world.Split(
             self.rank < 2 ? std::vector<int>{0, 1} : std::vector<int>{2, 3},
@@ -187,7 +191,7 @@ TEST(NcclWatchTest, NotingNeitherWaitsNorAllocates) {
       "cudaMalloc",      "cudaHostAlloc",      "cudaStreamSynchronize",
       "cudaEventRecord", "cudaLaunchHostFunc", "cudaEventQuery"};
   RunGpuRanks(
-      2,
+      *CogdistGpuBackend(), 2,
       [&](GpuRank& self) {
         const Zeros x(self, 10);
         self.world.Barrier();
@@ -209,7 +213,7 @@ TEST(NcclWatchTest, NotingNeitherWaitsNorAllocates) {
 
 TEST(NcclWatchTest, WithoutAWatchAGraphMayHoldCollectives) {
   Machine machine({.devices = 2});
-  RunGpuRanks(2, [&](GpuRank& self) {
+  RunGpuRanks(*CogdistGpuBackend(), 2, [&](GpuRank& self) {
     GpuTensor x(self.device, DType::kFloat32, 1);
     x.Set(self.stream, {self.rank + 1.0F});
     const auto body = [&] { self.world.AllReduceSum(self.stream, x.view()); };
@@ -231,7 +235,7 @@ class NcclDeathTest : public ::testing::Test {
     const Ledgers ledgers(2);
     const std::vector<Ledger*> none;
     RunGpuRanks(
-        2,
+        *CogdistGpuBackend(), 2,
         [&](GpuRank& self) {
           CurrentRankTag().step = 41;
           body(self);
@@ -298,7 +302,9 @@ TEST_F(NcclDeathTest, ALostDeviceEndsItsPeers) {
           self.stream.Synchronize();
         });
       },
-      "rank 0, step 41.*cudaStreamSynchronize.*failed: cudaErrorLaunchFailure");
+      "rank 0, step 41.*cudaStreamSynchronize.*failed: cudaErrorLaunchFailure "
+      ".earlier work has failed: NCCL communicator 1: .*"
+      "rank 1: nothing pending");
 }
 
 }  // namespace

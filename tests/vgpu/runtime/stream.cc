@@ -40,6 +40,11 @@ cudaError_t Stream::Submit(const char* call, const Issue& issue) {
   return error;
 }
 
+void Stream::Follow(Stream& other) {
+  if (capture_ == nullptr) return PushWait(other.PushSignal());
+  capture_->AddWait(this, capture_->AddRecord(&other));
+}
+
 void Stream::Push(const char* call, Work work) {
   Append(call, std::move(work));
   if (!machine_.options().lazy) Flush();

@@ -40,6 +40,10 @@ class Stream : public CUstream_st {
   // is issued and enqueued.
   cudaError_t Submit(const char* call, const Issue& issue);
 
+  // Later work comes after all that `other` has been given, within the capture
+  // that both take part in, if they do.
+  void Follow(Stream& other);
+
   // A kernel launch, made by the host like any other call.
   const char* Enqueue(const simt::KernelLaunch& launch) override;
   // On the stream's thread. A fault breaks the device.

@@ -1,8 +1,8 @@
 # Tests of the virtual GPU's runtime and, on it, of the CUDA backend.
 add_subdirectory(vgpu/runtime)
-cogdist_test(vgpu/runtime/runtime LABELS vgpu LIBS cogdist_vgpu_runtime)
-cogdist_test(vgpu/runtime/collective_faults LABELS vgpu
-  LIBS cogdist_vgpu_runtime)
+foreach(name collective_faults nccl_order runtime)
+  cogdist_test(vgpu/runtime/${name} LABELS vgpu LIBS cogdist_vgpu_runtime)
+endforeach()
 if(NOT COGDIST_SANITIZE)
   foreach(name kernel_launch stream_order)
     cogdist_test(vgpu/runtime/${name} LABELS vgpu

@@ -1,0 +1,327 @@
+// The operations of one communicator take turns, whatever streams they are on:
+// what hangs with NCCL is reported here. No access to memory may rely on it.
+
+#include <unistd.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "nccl.h"
+#include "tests/vgpu/runtime/machine.h"
+#include "tests/vgpu/runtime/nccl_testing.h"
+
+namespace cogdist::vgpu {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr int kCount = 3;
+
+// Enough for every stream to get to what it will wait for.
+constexpr double kDeadlockSeconds = 1;
+
+void Order(cudaStream_t from, cudaStream_t to) {
+  cudaEvent_t event = nullptr;
+  cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  cudaEventRecord(event, from);
+  cudaStreamWaitEvent(to, event, 0);
+  cudaEventDestroy(event);
+}
+
+// A second stream of a rank, after what is on the first.
+cudaStream_t SecondStream(const NcclRank& self) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  Order(self.stream, stream);
+  return stream;
+}
+
+cudaError_t Finish(const NcclRank& self, cudaStream_t second) {
+  const cudaError_t error = cudaStreamSynchronize(second);
+  return error == cudaSuccess ? self.Finish() : error;
+}
+
+// Messages have places of their own, so that only turns are in the way.
+ncclResult_t Send(const NcclRank& self, int peer, ncclComm_t comm,
+                  cudaStream_t on) {
+  return ncclSend(self.x + 16, kCount, ncclFloat32, peer, comm, on);
+}
+ncclResult_t Receive(const NcclRank& self, int peer, ncclComm_t comm,
+                     cudaStream_t on) {
+  return ncclRecv(self.x + 32, kCount, ncclFloat32, peer, comm, on);
+}
+
+// A sum and a message, each on a stream of its own.
+void SumAndMessage(bool opposite) {
+  RunNcclRanks(2, [&](NcclRank& self) {
+    const cudaStream_t second = SecondStream(self);
+    const auto message = self.rank == 0 ? Send : Receive;
+    const bool message_first = opposite && self.rank == 1;
+    if (message_first) message(self, 1 - self.rank, self.comm, second);
+    self.AllReduce(8);
+    if (!message_first) message(self, 1 - self.rank, self.comm, second);
+    EXPECT_EQ(Finish(self, second),
+              opposite ? cudaErrorLaunchFailure : cudaSuccess);
+  });
+}
+
+TEST(NcclOrderTest, OppositeOrdersOnTwoStreamsNeverEnd) {
+  Machine machine(
+      {.devices = 2, .collective_timeout_seconds = kDeadlockSeconds});
+  SumAndMessage(/*opposite=*/true);
+  EXPECT_THAT(
+      machine.reports(),
+      ElementsAre(AllOf(
+          HasSubstr("NCCL communicator 1: ranks have waited too long"),
+          HasSubstr("rank 0: AllReduce of 8 float32, sum, on device 0, stream"),
+          HasSubstr("and behind it, in the order of the calls: Send of 3 "
+                    "float32 to rank 1, on device 0, stream"),
+          HasSubstr("rank 1: Recv of 3 float32 from rank 0, on device 1"),
+          HasSubstr("and behind it, in the order of the calls: AllReduce of 8 "
+                    "float32, sum, on device 1, stream"))));
+}
+
+TEST(NcclOrderTest, OneOrderOnTwoStreamsIsFine) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    Machine machine({.devices = 2, .seed = seed});
+    SumAndMessage(/*opposite=*/false);
+    EXPECT_THAT(machine.reports(), IsEmpty());
+  }
+}
+
+// The operation that is next sits behind something else on its stream.
+TEST(NcclOrderTest, NamesAStreamThatDoesNotCome) {
+  Machine machine(
+      {.devices = 2, .collective_timeout_seconds = kDeadlockSeconds});
+  RunNcclRanks(2, [&](NcclRank& self) {
+    const cudaStream_t second = SecondStream(self);
+    if (self.rank == 1) return;
+    cudaLaunchHostFunc(
+        self.stream,
+        [](void* machine) {
+          while (static_cast<Machine*>(machine)->reports().empty()) {
+            usleep(1000);
+          }
+        },
+        &machine);
+    self.AllReduce(8);
+    Send(self, 1, self.comm, second);
+    EXPECT_EQ(Finish(self, second), cudaErrorLaunchFailure);
+  });
+  EXPECT_THAT(
+      machine.reports(),
+      ElementsAre(AllOf(HasSubstr("has not come to AllReduce of 8 float32"),
+                        HasSubstr("and behind it, in the order of the calls: "
+                                  "Send of 3 float32 to rank 1"))));
+}
+
+// A rank's place in a ring, all of whose ranks send before they receive.
+struct RingPlace {
+  NcclRank& self;
+  cudaStream_t second;
+  int before, after;
+  const std::vector<ncclUniqueId>& pairs;  // of ranks and the ones after them
+};
+using RingStep = std::function<void(const RingPlace&)>;
+
+std::vector<std::string> RunRing(
+    const RingStep& step,
+    double timeout_seconds = Options().collective_timeout_seconds) {
+  constexpr int kSize = 3;
+  Machine machine(
+      {.devices = kSize, .collective_timeout_seconds = timeout_seconds});
+  std::vector<ncclUniqueId> pairs(kSize);
+  for (ncclUniqueId& pair : pairs) ncclGetUniqueId(&pair);
+  RunNcclRanks(kSize, [&](NcclRank& self) {
+    const cudaStream_t second = SecondStream(self);
+    step({.self = self,
+          .second = second,
+          .before = (self.rank + kSize - 1) % kSize,
+          .after = (self.rank + 1) % kSize,
+          .pairs = pairs});
+    Finish(self, second);
+  });
+  return machine.reports();
+}
+
+void SendThenReceive(const RingPlace& at) {
+  Send(at.self, at.after, at.self.comm, at.self.stream);
+  Receive(at.self, at.before, at.self.comm, at.second);
+}
+
+void InAGroup(const RingPlace& at) {
+  ncclGroupStart();
+  SendThenReceive(at);
+  EXPECT_EQ(ncclGroupEnd(), ncclSuccess);
+}
+
+TEST(NcclOrderTest, ARingOfSingleMessagesNeverEnds) {
+  EXPECT_THAT(RunRing(SendThenReceive, kDeadlockSeconds),
+              ElementsAre(AllOf(
+                  HasSubstr("rank 0: Send of 3 float32 to rank 1, on"),
+                  HasSubstr("rank 1: Send of 3 float32 to rank 2, on"),
+                  HasSubstr("rank 2: Send of 3 float32 to rank 0, on"),
+                  HasSubstr("behind it, in the order of the calls: Recv of "
+                            "3 float32 from rank 1, on device 2"))));
+}
+
+TEST(NcclOrderTest, ARingOfGroupsIsFine) {
+  EXPECT_THAT(RunRing(InAGroup), IsEmpty());
+}
+
+TEST(NcclOrderTest, ARingOfCommunicatorsOfTwoIsFine) {
+  const auto step = [](const RingPlace& at) {
+    ncclComm_t before = nullptr, after = nullptr;
+    for (int from = 0; from < 3; ++from) {
+      if (from == at.self.rank) ncclCommInitRank(&after, 2, at.pairs[from], 0);
+      if (from == at.before) ncclCommInitRank(&before, 2, at.pairs[from], 1);
+    }
+    Send(at.self, 1, after, at.self.stream);
+    Receive(at.self, 0, before, at.second);
+    ncclCommDestroy(before);
+    ncclCommDestroy(after);
+  };
+  EXPECT_THAT(RunRing(step), IsEmpty());
+}
+
+class Graph {
+ public:
+  // Of what `body` enqueues on `origin` and on streams that join it.
+  Graph(cudaStream_t origin, const std::function<void()>& body) {
+    cudaStreamBeginCapture(origin, cudaStreamCaptureModeThreadLocal);
+    body();
+    cudaGraph_t graph = nullptr;
+    EXPECT_EQ(cudaStreamEndCapture(origin, &graph), cudaSuccess);
+    EXPECT_EQ(cudaGraphInstantiate(&exec_, graph, 0), cudaSuccess);
+    cudaGraphDestroy(graph);
+  }
+  ~Graph() { cudaGraphExecDestroy(exec_); }
+  Graph(const Graph&) = delete;
+  void Launch(cudaStream_t stream) const {
+    EXPECT_EQ(cudaGraphLaunch(exec_, stream), cudaSuccess);
+  }
+
+ private:
+  cudaGraphExec_t exec_ = nullptr;
+};
+
+RingStep Captured(const RingStep& step) {
+  return [step](const RingPlace& at) {
+    const Graph graph(at.self.stream, [&] {
+      Order(at.self.stream, at.second);
+      step(at);
+      Order(at.second, at.self.stream);
+    });
+    for (int i = 0; i < 3; ++i) graph.Launch(at.self.stream);
+    at.self.Finish();
+  };
+}
+
+TEST(NcclOrderTest, TurnsAreTakenWithinAGraph) {
+  EXPECT_THAT(RunRing(Captured(SendThenReceive), kDeadlockSeconds),
+              ElementsAre(HasSubstr("behind it, in the order of the calls")));
+  EXPECT_THAT(RunRing(Captured(InAGroup)), IsEmpty());
+}
+
+// A message in a graph and a sum outside. What counts is when the graph is
+// launched, not when it was captured.
+std::vector<std::string> RunGraphAndCalls(bool opposite) {
+  Options options = {.devices = 2};
+  if (opposite) options.collective_timeout_seconds = kDeadlockSeconds;
+  Machine machine(options);
+  RunNcclRanks(2, [&](NcclRank& self) {
+    const cudaStream_t second = SecondStream(self);
+    const auto message = self.rank == 0 ? Send : Receive;
+    const Graph graph(self.stream, [&] {
+      message(self, 1 - self.rank, self.comm, self.stream);
+    });
+    const auto sum = [&] {
+      ncclAllReduce(self.x, self.x, 8, ncclFloat32, ncclSum, self.comm, second);
+    };
+    const bool launch_first = opposite && self.rank == 0;
+    for (int i = 0; i < 3; ++i) {
+      if (!launch_first) sum();
+      graph.Launch(self.stream);
+      if (launch_first) sum();
+    }
+    Finish(self, second);
+  });
+  return machine.reports();
+}
+
+TEST(NcclOrderTest, TurnsAreTakenBetweenAGraphAndCalls) {
+  EXPECT_THAT(RunGraphAndCalls(/*opposite=*/false), IsEmpty());
+  EXPECT_THAT(RunGraphAndCalls(/*opposite=*/true),
+              ElementsAre(HasSubstr("behind it, in the order of the calls")));
+}
+
+// One rank alone: only its own streams are in question.
+std::vector<std::string> ReportsOf(
+    uint64_t seed, const std::function<void(NcclRank&, cudaStream_t)>& body) {
+  Machine machine({.devices = 1, .seed = seed, .max_pause_us = 50});
+  RunNcclRanks(1, [&](NcclRank& self) {
+    const cudaStream_t second = SecondStream(self);
+    body(self, second);
+    EXPECT_EQ(Finish(self, second), cudaSuccess);
+  });
+  return machine.reports();
+}
+
+TEST(NcclOrderTest, TurnsDoNotOrderMemory) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    for (const bool ordered : {false, true}) {
+      const auto reports =
+          ReportsOf(seed, [&](NcclRank& self, cudaStream_t second) {
+            self.AllReduce(8);
+            if (ordered) Order(self.stream, second);
+            ncclAllReduce(self.x, self.x, 8, ncclFloat32, ncclSum, self.comm,
+                          second);
+          });
+      EXPECT_EQ(reports.empty(), ordered) << "seed " << seed;
+      EXPECT_THAT(reports, Each(AllOf(HasSubstr("ncclAllReduce: race"),
+                                      HasSubstr("which nothing orders"))));
+    }
+  }
+}
+
+// As NCCL documents.
+TEST(NcclOrderTest, AGroupOrdersItsStreams) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    for (const bool grouped : {false, true}) {
+      const auto reports = ReportsOf(seed, [&](NcclRank& self,
+                                               cudaStream_t second) {
+        float* const y = self.x + 16;
+        cudaMemsetAsync(y, 0, 32, second);
+        if (grouped) ncclGroupStart();
+        ncclAllReduce(y, y, 8, ncclFloat32, ncclSum, self.comm, self.stream);
+        ncclAllReduce(self.x, self.x, 8, ncclFloat32, ncclSum, self.comm,
+                      second);
+        if (grouped) ncclGroupEnd();
+        cudaMemsetAsync(y, 0, 32, second);
+      });
+      EXPECT_EQ(reports.empty(), grouped) << "seed " << seed;
+      EXPECT_THAT(reports, Each(HasSubstr("which nothing orders")));
+    }
+  }
+}
+
+TEST(NcclOrderTest, AGroupIsInOneCaptureOrInNone) {
+  const auto reports = ReportsOf(0, [](NcclRank& self, cudaStream_t second) {
+    const Graph graph(self.stream, [&] {
+      ncclGroupStart();
+      self.AllReduce(8);
+      ncclAllReduce(self.x, self.x, 8, ncclFloat32, ncclSum, self.comm, second);
+      EXPECT_EQ(ncclGroupEnd(), ncclInvalidUsage);
+    });
+  });
+  EXPECT_THAT(reports, ElementsAre(HasSubstr("not in one capture")));
+}
+
+}  // namespace
+}  // namespace cogdist::vgpu
