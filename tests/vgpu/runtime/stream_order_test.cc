@@ -18,6 +18,7 @@ using cuda::LaunchAdd;
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ContainsRegex;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -58,6 +59,25 @@ struct TwoStreams {
   cudaStream_t first = nullptr, second = nullptr;
   float *x = nullptr, *y = nullptr, *z = nullptr;
   void* pinned = nullptr;
+};
+
+// A communicator of one rank.
+class Alone {
+ public:
+  Alone() {
+    ncclUniqueId id;
+    ncclGetUniqueId(&id);
+    EXPECT_EQ(ncclCommInitRank(&comm_, 1, id, 0), ncclSuccess);
+  }
+  ~Alone() { ncclCommDestroy(comm_); }
+  Alone(const Alone&) = delete;
+  void AllReduce(float* x, cudaStream_t stream) const {
+    EXPECT_EQ(ncclAllReduce(x, x, kCount, ncclFloat32, ncclSum, comm_, stream),
+              ncclSuccess);
+  }
+
+ private:
+  ncclComm_t comm_ = nullptr;
 };
 
 // What the first stream does, what has to wait for it, and what may come before
@@ -109,14 +129,8 @@ const Case kCases[] = {
      "cudaMemsetAsync"},
     {"Collective", [](TwoStreams& two) { two.Add(two.first, two.y, two.x); },
      [](TwoStreams& two) {
-       ncclUniqueId id;
-       ncclGetUniqueId(&id);
-       ncclComm_t comm = nullptr;
-       ASSERT_EQ(ncclCommInitRank(&comm, 1, id, 0), ncclSuccess);
-       EXPECT_EQ(ncclAllReduce(two.y, two.y, kCount, ncclFloat32, ncclSum, comm,
-                               two.second),
-                 ncclSuccess);
-       ncclCommDestroy(comm);
+       const Alone alone;
+       alone.AllReduce(two.y, two.second);
      },
      "ncclAllReduce"},
 };
@@ -222,6 +236,47 @@ TEST(GraphOrderTest, WithinAGraphAsOutside) {
       for (const std::string& report : machine.reports()) {
         EXPECT_THAT(report, HasSubstr("which nothing orders"));
       }
+    }
+  }
+}
+
+// NCCL keeps the order of a communicator's operations, but does not promise it.
+TEST(NcclMemoryTest, TurnsOfACommunicatorOrderNothing) {
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    for (const bool ordered : {false, true}) {
+      Machine machine(
+          {.seed = static_cast<uint64_t>(seed), .max_pause_us = 50});
+      TwoStreams two;
+      const Alone alone;
+      alone.AllReduce(two.x, two.first);
+      if (ordered) two.Order(two.first, two.second);
+      alone.AllReduce(two.x, two.second);
+      two.Finish();
+      EXPECT_EQ(machine.reports().empty(), ordered) << "seed " << seed;
+      EXPECT_THAT(machine.reports(),
+                  Each(AllOf(HasSubstr("ncclAllReduce: race"),
+                             HasSubstr("which nothing orders"))));
+    }
+  }
+}
+
+// That a group is one operation on all of its streams, it does.
+TEST(NcclMemoryTest, AGroupOrdersItsStreams) {
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    for (const bool grouped : {false, true}) {
+      Machine machine(
+          {.seed = static_cast<uint64_t>(seed), .max_pause_us = 50});
+      TwoStreams two;
+      const Alone alone;
+      cudaMemsetAsync(two.x, 0, kBytes, two.second);
+      if (grouped) ncclGroupStart();
+      alone.AllReduce(two.x, two.first);
+      alone.AllReduce(two.y, two.second);
+      if (grouped) ncclGroupEnd();
+      cudaMemsetAsync(two.x, 0, kBytes, two.second);
+      two.Finish();
+      EXPECT_EQ(machine.reports().empty(), grouped) << "seed " << seed;
+      EXPECT_THAT(machine.reports(), Each(HasSubstr("which nothing orders")));
     }
   }
 }
