@@ -237,8 +237,8 @@ std::optional<MemoryRemedy> FindMemoryRemedy(const RunConfig& config,
       (parallel.tensor() * parallel.context() * parallel.pipeline());
   std::vector<Field> fields = {
       ZeroStages(config, data_ranks * parallel.context()),
-      SequenceParallel(config), MoreCheckpointing(config),
-      MicroBatch(config), Tensor(config, data_ranks)};
+      SequenceParallel(config), MoreCheckpointing(config), MicroBatch(config),
+      Tensor(config, data_ranks)};
   std::erase_if(fields, [](const Field& field) { return field.empty(); });
   return Search(config, world_size, ranks, limit).Run(fields);
 }

@@ -171,7 +171,8 @@ TEST_F(KillTest, NothingIsLostAndNothingDiffers) {
         Run(1, absl::StrCat(Args(kAlone, "run"), "--steps 1"));
     ASSERT_EQ(first.exit_code, 0) << first.output;
     ASSERT_EQ(NewestReported(first.output), 1) << first.output;
-    while (draws > 0 && Metrics().back()["step"] < kTrainSteps && !HasFailure()) {
+    while (draws > 0 && Metrics().back()["step"] < kTrainSteps &&
+           !HasFailure()) {
       SCOPED_TRACE(absl::StrCat("draws left: ", draws--));
       Attempt();
     }
