@@ -122,6 +122,12 @@ ncclResult_t ncclCommInitRank(ncclComm_t* comm, int size, ncclUniqueId id,
 
 ncclResult_t ncclCommDestroy(ncclComm_t comm) {
   const ncclResult_t planned = Enter("ncclCommDestroy");
+  if (comm->in_graphs.use_count() > 1) {
+    Machine::Current().Report(
+        "ncclCommDestroy: a graph has operations of the communicator; NCCL "
+        "waits until it is destroyed");
+    return ncclInvalidUsage;
+  }
   delete comm;
   return planned;
 }

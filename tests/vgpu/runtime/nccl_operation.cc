@@ -122,7 +122,9 @@ ncclResult_t SubmitOperation(const std::vector<NcclCall>& calls) {
   }
   for (Stream* const other : further) stream.Follow(*other);
   const cudaError_t error = stream.Submit(
-      calls[0].name, [calls](Work* work) { return Issue(calls, work); });
+      calls[0].name, [calls, held = calls[0].comm->in_graphs](Work* work) {
+        return Issue(calls, work);
+      });
   if (error != cudaSuccess) return ncclInvalidArgument;
   for (Stream* const other : further) other->Follow(stream);
   return ncclSuccess;

@@ -3,6 +3,7 @@
 #ifndef COGDIST_TESTS_VGPU_RUNTIME_NCCL_OPERATION_H_
 #define COGDIST_TESTS_VGPU_RUNTIME_NCCL_OPERATION_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct ncclComm {
   int rank = 0;
   int device = 0;
   std::string failure;  // as told by ncclGetLastError()
+  // Others hold it than the communicator as long as a graph has its operations.
+  std::shared_ptr<void> in_graphs = std::make_shared<char>();
 };
 
 namespace cogdist::vgpu {

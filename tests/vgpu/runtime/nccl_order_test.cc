@@ -260,6 +260,22 @@ TEST(NcclOrderTest, TurnsAreTakenBetweenAGraphAndCalls) {
               ElementsAre(HasSubstr("behind it, in the order of the calls")));
 }
 
+TEST(NcclOrderTest, ACommunicatorOutlivesGraphsOfItsOperations) {
+  Machine machine({.devices = 2});
+  RunNcclRanks(2, [](NcclRank& self) {
+    {
+      const Graph graph(self.stream, [&] { self.AllReduce(kCount); });
+      graph.Launch(self.stream);
+      self.Finish();
+      EXPECT_EQ(ncclCommDestroy(self.comm), ncclInvalidUsage);
+    }
+    // RunNcclRanks() destroys it.
+  });
+  EXPECT_THAT(machine.reports(),
+              ElementsAre(HasSubstr("a graph has operations of"),
+                          HasSubstr("a graph has operations of")));
+}
+
 TEST(NcclOrderTest, AGroupIsInOneCaptureOrInNone) {
   Machine machine({});
   RunNcclRanks(1, [](NcclRank& self) {
