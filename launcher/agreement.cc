@@ -106,7 +106,7 @@ TraitMap Parse(absl::string_view text) {
 }
 
 // Ranks by their value of `name`: most ranks first; of as many, the lowest.
-std::vector<std::pair<std::string, std::vector<int>>> Values(
+std::vector<std::pair<std::string, std::vector<int>>> RanksByValue(
     const std::vector<TraitMap>& ranks, const std::string& name) {
   std::map<std::string, std::vector<int>> holders;
   for (size_t rank = 0; rank < ranks.size(); ++rank) {
@@ -127,7 +127,7 @@ std::vector<std::pair<std::string, std::vector<int>>> Values(
 
 absl::Status Difference(const std::vector<TraitMap>& ranks,
                         const std::string& name) {
-  const auto values = Values(ranks, name);
+  const auto values = RanksByValue(ranks, name);
   if (values.size() == 1) return absl::OkStatus();
   std::vector<std::string> others;
   for (size_t i = 1; i < values.size(); ++i) {

@@ -8,8 +8,6 @@
 namespace cogdist {
 namespace {
 
-constexpr DType kFloat32 = DType::kFloat32;
-
 // What both norms take and give, forward and backward.
 struct NormTensors {
   NormTensors(DeviceTensors& tensors, const Bench& bench) {
@@ -22,8 +20,8 @@ struct NormTensors {
       *input = tensors.Normal(type, {rows, hidden});
     }
     gain = tensors.Normal(type, {hidden});
-    dgain = tensors.Zeros(kFloat32, {hidden});
-    rstd = tensors.Zeros(kFloat32, {rows});
+    dgain = tensors.Zeros(DType::kFloat32, {hidden});
+    rstd = tensors.Zeros(DType::kFloat32, {rows});
   }
 
   TensorView y, sum, x, residual, dx, dy, residual_gradient;  // [rows, hidden]
@@ -67,7 +65,7 @@ absl::Status LayerNormRates(const Bench& bench) {
   const NormTensors norm(tensors, bench);
   const LayerNormForwardArgs forward = {
       .y = norm.y,
-      .mean = tensors.Zeros(kFloat32, {shapes.rows}),
+      .mean = tensors.Zeros(DType::kFloat32, {shapes.rows}),
       .rstd = norm.rstd,
       .sum = norm.sum,
       .x = norm.x,
@@ -77,7 +75,7 @@ absl::Status LayerNormRates(const Bench& bench) {
   const LayerNormBackwardArgs backward = {
       .dx = norm.dx,
       .dgain = norm.dgain,
-      .dbias = tensors.Zeros(kFloat32, {shapes.hidden}),
+      .dbias = tensors.Zeros(DType::kFloat32, {shapes.hidden}),
       .dy = norm.dy,
       .x = norm.sum,
       .gain = norm.gain,
