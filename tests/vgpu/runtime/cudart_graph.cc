@@ -1,6 +1,7 @@
 // CUDA's runtime interface: graphs.
 
 #include <memory>
+#include <utility>
 
 #include "cuda_runtime_api.h"
 #include "tests/vgpu/runtime/call.h"
@@ -8,6 +9,7 @@
 
 using cogdist::vgpu::Call;
 using cogdist::vgpu::Capture;
+using cogdist::vgpu::GraphDefinition;
 using cogdist::vgpu::LaunchGraph;
 using cogdist::vgpu::Stream;
 
@@ -49,13 +51,13 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
   }
   for (Stream* member : capture->streams()) member->capture() = nullptr;
   --call.machine.captures(stream->device());
-  capture->ended = true;
+  GraphDefinition definition = capture->End();
   if (capture->invalid) return cudaErrorStreamCaptureInvalidated;
   if (!capture->IsJoined()) {
     return call.Misuse(cudaErrorStreamCaptureUnjoined,
                        "the origin does not wait for another stream's work");
   }
-  *graph = new CUgraph_st{.definition = capture->definition()};
+  *graph = new CUgraph_st{.definition = std::move(definition)};
   return cudaSuccess;
 }
 

@@ -36,7 +36,7 @@ cudaError_t CaptureWait(Call& call, Stream& stream, const CUevent_st& event) {
   if (stream.capture() != nullptr && stream.capture() != event.capture) {
     return call.Misuse(cudaErrorStreamCaptureMerge, "two captures would meet");
   }
-  if (event.capture->ended) {
+  if (event.capture->ended()) {
     return call.Misuse(cudaErrorCapturedEvent,
                        "the event was recorded by a capture that has ended");
   }

@@ -48,6 +48,11 @@ void Capture::AddWait(Stream* stream, int point) {
       {.kind = GraphNode::Kind::kWait, .lane = lane, .point = point});
 }
 
+GraphDefinition Capture::End() {
+  ended_ = true;
+  return std::exchange(definition_, {});
+}
+
 bool Capture::IsJoined() const {
   for (size_t lane = 0; lane < streams_.size(); ++lane) {
     if (clocks_[0][lane] != clocks_[lane][lane]) return false;

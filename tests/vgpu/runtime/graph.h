@@ -57,17 +57,19 @@ class Capture {
   // Every stream's work happens before the origin's end.
   bool IsJoined() const;
 
-  const GraphDefinition& definition() const { return definition_; }
+  // What was captured, which leaves this: events may keep an ended capture.
+  GraphDefinition End();
+  bool ended() const { return ended_; }
 
   // Somebody did what a capture does not allow; its end will fail.
   bool invalid = false;
-  bool ended = false;
 
  private:
   // How many pieces of work of each lane have happened before.
   using Clock = std::vector<int>;
   void AddLane(Stream* stream);
 
+  bool ended_ = false;
   GraphDefinition definition_;
   std::vector<Stream*> streams_;
   std::vector<Clock> clocks_;        // by lane

@@ -276,6 +276,22 @@ TEST(NcclOrderTest, ACommunicatorOutlivesGraphsOfItsOperations) {
                           HasSubstr("a graph has operations of")));
 }
 
+// Pools of events keep those that were last recorded in a capture.
+TEST(NcclOrderTest, AnEventOfACaptureKeepsNoOperations) {
+  Machine machine({.devices = 2});
+  RunNcclRanks(2, [](NcclRank& self) {
+    cudaEvent_t event = nullptr;
+    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    const Graph graph(self.stream, [&] {
+      self.AllReduce(kCount);
+      cudaEventRecord(event, self.stream);
+    });
+    graph.Launch(self.stream);
+    self.Finish();
+  });
+  EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
 TEST(NcclOrderTest, AGroupIsInOneCaptureOrInNone) {
   Machine machine({});
   RunNcclRanks(1, [](NcclRank& self) {
