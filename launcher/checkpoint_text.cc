@@ -16,11 +16,6 @@
 namespace cogdist {
 namespace {
 
-void AddLine(std::string& text, absl::string_view label,
-             absl::string_view value) {
-  absl::StrAppendFormat(&text, "  %-12s%s\n", absl::StrCat(label, ":"), value);
-}
-
 // "3", or "0-2, 5": shards that have something of the tensor.
 std::string ShardsText(const CheckpointTensor& tensor) {
   std::set<uint32_t> shards;
@@ -50,31 +45,31 @@ std::string HeadText(const StoredCheckpoint& checkpoint) {
   const CheckpointManifest& manifest = checkpoint.manifest;
   const CheckpointTrainState& state = manifest.train_state();
   std::string text = absl::StrCat(checkpoint.path, "\n");
-  AddLine(text, "step",
-          absl::StrCat(state.step(), ", ", state.optimizer_updates(),
-                       " updates of the optimizer"));
-  AddLine(text, "seen",
-          absl::StrCat(FormatCount(static_cast<double>(state.tokens())),
-                       " tokens in ", state.samples(), " sequences; seed ",
-                       state.seed()));
+  AddRow(text, "step",
+         absl::StrCat(state.step(), ", ", state.optimizer_updates(),
+                      " updates of the optimizer"));
+  AddRow(text, "seen",
+         absl::StrCat(FormatCount(static_cast<double>(state.tokens())),
+                      " tokens in ", state.samples(), " sequences; seed ",
+                      state.seed()));
   const RunConfig& config = manifest.config();
-  AddLine(text, "run", config.name());
+  AddRow(text, "run", config.name());
   if (config.model().has_cogformer()) {
-    AddLine(text, "model", DescribeModel(config.model().cogformer()));
+    AddRow(text, "model", DescribeModel(config.model().cogformer()));
   }
-  AddLine(text, "training", ConfigText(config));
-  AddLine(text, "layout", LayoutText(manifest.layout()));
-  AddLine(text, "written by",
-          absl::StrCat(manifest.program_version(), ", attempt ",
-                       manifest.attempt()));
-  AddLine(text, "format",
-          absl::StrCat(manifest.format_version(), ", checksums of ",
-                       FormatBytes(manifest.chunk_bytes()), "; save ",
-                       manifest.save_id()));
-  AddLine(text, "size",
-          absl::StrCat(FormatBytes(ShardBytes(manifest)), " in ",
-                       manifest.shards_size(), " shards, ",
-                       manifest.tensors_size(), " tensors"));
+  AddRow(text, "training", ConfigText(config));
+  AddRow(text, "layout", LayoutText(manifest.layout()));
+  AddRow(text, "written by",
+         absl::StrCat(manifest.program_version(), ", attempt ",
+                      manifest.attempt()));
+  AddRow(text, "format",
+         absl::StrCat(manifest.format_version(), ", checksums of ",
+                      FormatBytes(manifest.chunk_bytes()), "; save ",
+                      manifest.save_id()));
+  AddRow(text, "size",
+         absl::StrCat(FormatBytes(ShardBytes(manifest)), " in ",
+                      manifest.shards_size(), " shards, ",
+                      manifest.tensors_size(), " tensors"));
   return text;
 }
 
@@ -143,27 +138,27 @@ std::string DescribeTensor(const CheckpointManifest& manifest,
                            const ValueStatistics& values) {
   std::string text =
       absl::StrCat(CheckpointTensorName(tensor.name(), tensor.role()), "\n");
-  AddLine(text, "stored as",
-          absl::StrCat(RoleText(tensor), ", ", TypeText(tensor), " ",
-                       ShapeOf(tensor).ToString(), ", ",
-                       FormatBytes(BytesOf(tensor))));
+  AddRow(text, "stored as",
+         absl::StrCat(RoleText(tensor), ", ", TypeText(tensor), " ",
+                      ShapeOf(tensor).ToString(), ", ",
+                      FormatBytes(BytesOf(tensor))));
   for (const CheckpointSlice& slice : tensor.slices()) {
-    AddLine(text, "slice",
-            absl::StrFormat(
-                "box [%s] at [%s], elements %d to %d, byte %d of %s",
-                absl::StrJoin(slice.extent(), ", "),
-                absl::StrJoin(slice.offset(), ", "), slice.begin(),
-                slice.begin() + slice.bytes() / int64_t{sizeof(float)} - 1,
-                slice.file_offset(), manifest.shards(slice.shard()).path()));
+    AddRow(text, "slice",
+           absl::StrFormat(
+               "box [%s] at [%s], elements %d to %d, byte %d of %s",
+               absl::StrJoin(slice.extent(), ", "),
+               absl::StrJoin(slice.offset(), ", "), slice.begin(),
+               slice.begin() + slice.bytes() / int64_t{sizeof(float)} - 1,
+               slice.file_offset(), manifest.shards(slice.shard()).path()));
   }
-  AddLine(text, "values",
-          absl::StrFormat("%d, %d not finite, %d zero", values.count,
-                          values.not_finite, values.zeros));
+  AddRow(text, "values",
+         absl::StrFormat("%d, %d not finite, %d zero", values.count,
+                         values.not_finite, values.zeros));
   if (values.not_finite == values.count) return text;
-  AddLine(text, "min", absl::StrFormat("%.9g", values.min));
-  AddLine(text, "max", absl::StrFormat("%.9g", values.max));
-  AddLine(text, "mean", absl::StrFormat("%.9g", values.mean()));
-  AddLine(text, "rms", absl::StrFormat("%.9g", values.rms()));
+  AddRow(text, "min", absl::StrFormat("%.9g", values.min));
+  AddRow(text, "max", absl::StrFormat("%.9g", values.max));
+  AddRow(text, "mean", absl::StrFormat("%.9g", values.mean()));
+  AddRow(text, "rms", absl::StrFormat("%.9g", values.rms()));
   return text;
 }
 

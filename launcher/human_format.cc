@@ -71,4 +71,9 @@ std::string FormatPercent(double share) {
                               : kUnknown;
 }
 
+void AddRow(std::string& text, absl::string_view label,
+            absl::string_view value) {
+  absl::StrAppendFormat(&text, "  %-15s%s\n", absl::StrCat(label, ":"), value);
+}
+
 }  // namespace cogdist

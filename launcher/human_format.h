@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
+
 namespace cogdist {
 
 // Powers of 1000: "999", "4.99k", "412k", "141M", "1.2T". "-" unless finite.
@@ -21,6 +23,10 @@ std::string FormatDuration(double seconds);
 
 // A share of 1: "51.2 %". "-" unless finite.
 std::string FormatPercent(double share);
+
+// Appends a line "  label:         value", the values below each other.
+void AddRow(std::string& text, absl::string_view label,
+            absl::string_view value);
 
 }  // namespace cogdist
 

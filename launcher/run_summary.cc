@@ -8,11 +8,6 @@
 namespace cogdist {
 namespace {
 
-void AddRow(std::string& text, absl::string_view label,
-            absl::string_view value) {
-  absl::StrAppendFormat(&text, "  %-15s%s\n", absl::StrCat(label, ":"), value);
-}
-
 std::string BatchText(const StartSummary& summary) {
   const int64_t sequences = summary.micro_batch_size *
                             summary.accumulation_steps * summary.data_parallel;

@@ -1,7 +1,6 @@
 #include "launcher/step_graph.h"
 
 #include <new>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,9 +27,7 @@ StepGraph::StepGraph(Args args)
   }
   Ledger* const ledger = args.context.ledger;
   if (!used_ || ledger == nullptr) return;
-  std::vector<int> everybody(world_.size());
-  std::iota(everybody.begin(), everybody.end(), 0);
-  lane_.emplace(*ledger, ledger->AddLane("world steps", std::move(everybody)),
+  lane_.emplace(*ledger, ledger->AddLane("world steps", ledger->World()),
                 *new (marks_.data()) StreamLane::Marks);
 }
 

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -85,12 +84,6 @@ absl::Status CheckLauncherAgrees(int world_size) {
         name));
   }
   return absl::OkStatus();
-}
-
-std::vector<int> AllRanks(int world_size) {
-  std::vector<int> ranks(world_size);
-  std::iota(ranks.begin(), ranks.end(), 0);
-  return ranks;
 }
 
 // One rank as the others get to know it.
@@ -199,7 +192,7 @@ absl::Status Bootstrap::OpenLedger() {
   const std::string path =
       absl::StrCat("/dev/shm/cogdist_", leader.pid, "_", leader.start_ticks);
   ledger_ = std::make_unique<Ledger>(placement_.rank, std::move(ranks));
-  end_ = ledger_->AddLane("world end", AllRanks(placement_.world_size));
+  end_ = ledger_->AddLane("world end", ledger_->World());
   ledger_->Share(path).IgnoreError();
   MPI_Barrier(MPI_COMM_WORLD);
   if (placement_.rank == node) unlink(path.c_str());
@@ -215,7 +208,7 @@ absl::StatusOr<std::unique_ptr<Communicator>> Bootstrap::CreateWorld(
       std::move(transport), device, MessageOptions(),
       LedgerGroup{.ledger = ledger_.get(),
                   .name = "world",
-                  .members = AllRanks(placement_.world_size)});
+                  .members = ledger_->World()});
 }
 
 void Bootstrap::StartWatch(double timeout_seconds) {

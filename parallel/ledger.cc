@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -184,6 +185,12 @@ absl::Status Ledger::Share(absl::string_view path) {
   files_[1] = files_[0].load();
   files_[0] = file;
   return absl::OkStatus();
+}
+
+std::vector<int> Ledger::World() const {
+  std::vector<int> members(ranks_.size());
+  std::iota(members.begin(), members.end(), 0);
+  return members;
 }
 
 Ledger::Lane Ledger::AddLane(absl::string_view name, std::vector<int> members) {

@@ -124,6 +124,8 @@ class Ledger {
 
   int rank() const { return rank_; }
   const std::vector<RankIdentity>& ranks() const { return ranks_; }
+  // The members of a group of all ranks.
+  std::vector<int> World() const;
 
   // `members`: ranks of the world, by rank in the group; each adds its lanes in
   // the same order. A name that this rank has already gets a number behind it.

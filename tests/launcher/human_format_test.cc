@@ -61,5 +61,15 @@ TEST(HumanFormatTest, Percents) {
   EXPECT_EQ(FormatPercent(std::nan("")), "-");
 }
 
+TEST(HumanFormatTest, RowsHaveTheirValuesBelowEachOther) {
+  std::string text = "run\n";
+  AddRow(text, "step", "3");
+  AddRow(text, "written by", "me");
+  EXPECT_EQ(text,
+            "run\n"
+            "  step:          3\n"
+            "  written by:    me\n");
+}
+
 }  // namespace
 }  // namespace cogdist
