@@ -1,5 +1,7 @@
 #include "kernels/cpu/gelu.h"
 
+#include "kernels/normal_tail.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gelu.cc"
 #include "hwy/foreach_target.h"
@@ -32,17 +34,14 @@ HWY_INLINE Vec Bell(Vec a) {
   return hn::NegMulAdd(hn::Mul(e, Set(0.5f)), lost, e);
 }
 
-// For a >= 0, Phi(-a) exp(a^2 / 2) = u P(u) with u = 1 / (1 + 0.3 a): P of
-// degree 9 with a relative error of 3.5e-9 up to where Phi(-a) is no float any
-// more (fitted to it in 40 digits).
+// Phi(-a) exp(a^2 / 2), for a >= 0.
 HWY_INLINE Vec TailOverBell(Vec a) {
-  constexpr float kP[] = {0.11968669f,   0.119571809f,  0.110235468f,
-                          0.0783894445f, 0.0961574374f, -0.079424655f,
-                          0.191785925f,  -0.228214651f, 0.112436062f,
-                          -0.0206235520f};
-  const Vec u = hn::Div(Set(1), hn::MulAdd(a, Set(0.3f), Set(1)));
-  Vec p = Set(kP[9]);
-  for (int i = 8; i >= 0; --i) p = hn::MulAdd(p, u, Set(kP[i]));
+  constexpr NormalTail kTail;
+  const Vec u = hn::Div(Set(1), hn::MulAdd(a, Set(kTail.kScale), Set(1)));
+  Vec p = Set(kTail.p[kTail.kDegree]);
+  for (int i = kTail.kDegree - 1; i >= 0; --i) {
+    p = hn::MulAdd(p, u, Set(kTail.p[i]));
+  }
   return hn::Mul(p, u);
 }
 

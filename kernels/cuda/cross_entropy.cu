@@ -9,6 +9,7 @@ namespace cogdist::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kBlocks = 8;  // of a multiprocessor: all the threads it may have
 constexpr size_t kScratchBytes = kThreads / kWarp * sizeof(float);
 constexpr float kLog2E = 1.4426950408889634f;
 
@@ -75,11 +76,12 @@ __device__ __forceinline__ void StoreGradient(const CrossEntropyLaunch& args,
   if (args.dlogits == nullptr) return;
   T* const to =
       static_cast<T*>(args.dlogits) + int64_t{blockIdx.x} * args.columns;
+  const float inverse = 1 / sum;
   ForColumns<kCount>(
       row.logits, row.columns, [&](int64_t i, float(&x)[kCount]) {
 #pragma unroll
         for (int j = 0; j < kCount; ++j) {
-          const float softmax = Exp2((x[j] - max) * kLog2E) / sum;
+          const float softmax = Exp2((x[j] - max) * kLog2E) * inverse;
           const float hit = row.target == i + j ? 1 : 0;
           x[j] = row.masked ? 0 : args.gradient_scale * (softmax - hit);
         }
@@ -88,7 +90,7 @@ __device__ __forceinline__ void StoreGradient(const CrossEntropyLaunch& args,
 }
 
 template <typename T, int kCount>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks)
     CrossEntropyKernel(CrossEntropyLaunch args) {
   const Row row(args);
   const float max = Maximum<kCount>(row.logits, row.columns);

@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kThreads) RopeKernel(RopeLaunch args) {
 }
 
 __device__ __forceinline__ float Sigmoid(float x) {
-  return 1 / (1 + Exp2(-x * kLog2E));
+  return Reciprocal(1 + Exp2(-x * kLog2E));
 }
 
 template <typename T, int kCount>

@@ -13,7 +13,7 @@ int64_t Tiles(int64_t length) { return (length + kTile - 1) / kTile; }
 
 // Phi(x) in GELU: the square in exp(-x^2 / 2), u = 1 / (1 + 0.3 |x|), a
 // polynomial of degree 9, its product with u and the exponential, and that
-// taken from 1 (kernels/cpu/gelu.cc).
+// taken from 1 (kernels/cuda/gelu.cu).
 constexpr double kNormalFlops = 2 + 3 + 18 + 2 + 1;
 
 // Of each element: bytes moved, arithmetic, exponentials and, where they were
@@ -100,13 +100,14 @@ KernelCost SwiGluBackwardCost(int64_t rows, int64_t ffn, DType type) {
 }
 
 // x -> y: the bias added, x Phi(x). GELU's instructions are those of the loops
-// for bfloat16 in machine code for sm_90a, most of them erfcf.
+// for bfloat16 in machine code for sm_90a; a reciprocal is taken where
+// exponentials are.
 KernelCost GeluForwardCost(int64_t rows, int64_t ffn, DType type) {
   return WithBytes(Elementwise(static_cast<double>(rows) * ffn,
                                {.bytes = 2.0 * SizeOf(type),
                                 .flops = 1 + kNormalFlops + 1,
-                                .exponentials = 1,
-                                .instructions = 53}),
+                                .exponentials = 2,
+                                .instructions = 24.5}),
                    1.0 * ffn * SizeOf(type));
 }
 
@@ -116,7 +117,7 @@ KernelCost GeluBackwardCost(int64_t rows, int64_t ffn, DType type) {
                                {.bytes = 3.0 * SizeOf(type),
                                 .flops = 1 + kNormalFlops + 5,
                                 .exponentials = 2,
-                                .instructions = 60}),
+                                .instructions = 29.4}),
                    1.0 * ffn * (SizeOf(type) + 2 * 4));
 }
 

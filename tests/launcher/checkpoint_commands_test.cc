@@ -158,7 +158,7 @@ TEST_F(CheckpointCommandsTest, InspectShowsStateShardsAndTensors) {
   const ProcessResult inspect = Run(absl::StrCat("inspect ", kNewest));
   EXPECT_EQ(inspect.exit_code, 0);
   for (const char* text :
-       {"step_00000200\n", "step:       200, 199 updates",
+       {"step_00000200\n", "step:          200, 199 updates",
         "205k tokens in 1600 sequences; seed 77", "make_believe",
         "4 layers, hidden 20", "data 2 (ZeRO 1), tensor 2", "test, attempt 1-",
         "in 4 shards, 66 tensors", "      3  3 ", "shard_00003.safetensors\n",
@@ -193,12 +193,12 @@ TEST_F(CheckpointCommandsTest, InspectShowsATensorsValues) {
               HasSubstr("box [129, 51] at [0, 50], elements 0 to 4095, byte "));
   EXPECT_THAT(inspect.output, HasSubstr("13029, 0 not finite, 0 zero\n"));
   EXPECT_THAT(inspect.output,
-              HasSubstr(absl::StrFormat("min:        %.9g\n", min)));
+              HasSubstr(absl::StrFormat("min:           %.9g\n", min)));
   EXPECT_THAT(inspect.output,
-              HasSubstr(absl::StrFormat("max:        %.9g\n", max)));
+              HasSubstr(absl::StrFormat("max:           %.9g\n", max)));
   // Slices add up in another order: not to the last digits.
   const auto begin = [](const char* label, double value) {
-    return absl::StrFormat("%-12s%.9g", label, value).substr(0, 19);
+    return absl::StrFormat("%-15s%.9g", label, value).substr(0, 22);
   };
   EXPECT_THAT(inspect.output, HasSubstr(begin("mean:", sum / 13029)));
   EXPECT_THAT(inspect.output,

@@ -33,6 +33,8 @@
 //       its position; x is not 0
 //   Exp2(x)
 //       2^x to 2 ulp; denormals are zero
+//   Reciprocal(x)
+//       1/x to 1 ulp; denormals are zero
 //   SignedMin(x, y)
 //       min(x, |y|) with the sign of y, for x >= 0: so 0 where y is
 //

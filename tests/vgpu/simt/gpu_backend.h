@@ -85,6 +85,9 @@ __forceinline__ float FlushDenormal(float x) {
 __forceinline__ float Exp2(float x) {
   return FlushDenormal(std::exp2(FlushDenormal(x)));
 }
+__forceinline__ float Reciprocal(float x) {
+  return FlushDenormal(1 / FlushDenormal(x));
+}
 __forceinline__ float SignedMin(float x, float y) {
   const float least = std::fmin(x, std::fabs(y));
   return BitsFloat(FloatBits(least) | (FloatBits(y) & 0x80000000u));
