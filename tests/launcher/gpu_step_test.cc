@@ -48,6 +48,31 @@ const Layout kLayouts[] = {
      .sets = {"parallel.context=2", "data.document_mask=true"}},
 };
 
+// With groups of several kinds side by side.
+const Layout kMixedLayouts[] = {
+    {.name = "data_2_tensor_2",
+     .ranks = 4,
+     .sets = {"parallel.tensor=2", "parallel.sequence_parallel=true",
+              "parallel.zero_stage=3"}},
+    {.name = "tensor_2_context_2",
+     .ranks = 4,
+     .sets = {"parallel.tensor=2", "parallel.context=2"}},
+    {.name = "data_2_interleaved_2",
+     .ranks = 4,
+     .sets = {"parallel.pipeline=2", "parallel.virtual_pipeline=2",
+              "model.cogformer.num_layers=4", "parallel.zero_stage=2"}},
+    {.name = "context_2_pipeline_2",
+     .ranks = 4,
+     .sets = {"parallel.context=2", "parallel.pipeline=2"}},
+    {.name = "data_2_tensor_2_pipeline_2",
+     .ranks = 8,
+     .sets = {"parallel.tensor=2", "parallel.pipeline=2",
+              "parallel.zero_stage=1"}},
+    {.name = "pipeline_4",
+     .ranks = 4,
+     .sets = {"parallel.pipeline=4", "model.cogformer.num_layers=4"}},
+};
+
 RunConfig ConfigOf(const Layout& layout) {
   RunConfig config;
   CogformerConfig& model = *config.mutable_model()->mutable_cogformer();
@@ -159,6 +184,23 @@ TEST_P(GpuStepTest, ARecordedStepIsTheStep) {
   EXPECT_EQ(enqueued.launches, 0);
 }
 
+// NCCL operations hold their GPUs until all have come. Where each GPU begins
+// them in the order of the calls, one at a time is enough for all to end; where
+// stages of a pipeline wait for what they are about to receive, two are.
+class RoomTest : public ::testing::TestWithParam<Layout> {};
+
+TEST_P(RoomTest, NoRankWaitsForWhatAnotherHasNoRoomFor) {
+  const RunConfig config = ConfigOf(GetParam());
+  const int room = config.parallel().pipeline() > 1 ? 2 : 1;
+  const History history = Train(GetParam(), config,
+                                {.devices = GetParam().ranks,
+                                 .seed = 9,
+                                 .check_kernels = false,
+                                 .concurrent_collectives = room,
+                                 .share_queues = true});
+  EXPECT_EQ(history.launches, 2 * GetParam().ranks);
+}
+
 // Nothing is read before it was waited for, and nothing unwritten is read.
 TEST_P(GpuStepTest, EveryAccessIsInOrder) {
   const RunConfig config = ConfigOf(GetParam());
@@ -209,8 +251,15 @@ TEST(StepGraphTest, WhatTakesLongIsNotRecordedUnderAWatch) {
   EXPECT_EQ(Train(layout, config, gpus).launches, 4);
 }
 
+std::string NameOf(const ::testing::TestParamInfo<Layout>& info) {
+  return info.param.name;
+}
 INSTANTIATE_TEST_SUITE_P(Layouts, GpuStepTest, ::testing::ValuesIn(kLayouts),
-                         [](const auto& info) { return info.param.name; });
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Layouts, RoomTest, ::testing::ValuesIn(kLayouts),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(MixedLayouts, RoomTest,
+                         ::testing::ValuesIn(kMixedLayouts), NameOf);
 
 }  // namespace
 }  // namespace cogdist

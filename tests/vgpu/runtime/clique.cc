@@ -173,6 +173,9 @@ void Clique::Fail(const std::string& headline) {
   failure_ = absl::StrCat("NCCL communicator ", number_, ": ", headline, ":");
   for (int i = 0; i < size(); ++i) {
     absl::StrAppend(&failure_, "\n  rank ", i, ": ", WhereIs(ranks_[i]));
+    if (!ranks_[i].joined) continue;
+    absl::StrAppend(&failure_,
+                    machine_.launch_order(ranks_[i].device).Waiting());
   }
   machine_.Report(failure_);
   for (const Rank& rank : ranks_) {

@@ -30,6 +30,7 @@ class Clique {
  public:
   Clique(Machine& machine, int number, int size);
 
+  int number() const { return number_; }
   int size() const { return static_cast<int>(ranks_.size()); }
 
   // A rank takes its place and waits for the others. False if one is missing,

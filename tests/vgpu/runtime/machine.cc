@@ -72,8 +72,9 @@ int& CurrentDevice() {
 Machine::Machine(const Options& options)
     : options_(options), pinned_({.shadow = false}) {
   for (int i = 0; i < options.devices; ++i) {
-    devices_.push_back(std::make_unique<Device>(simt::DeviceMemory::Options{
-        .limit = options.memory_bytes, .shadow = options.check_kernels}));
+    devices_.push_back(std::make_unique<Device>(
+        *this, simt::DeviceMemory::Options{.limit = options.memory_bytes,
+                                           .shadow = options.check_kernels}));
   }
   Machine* expected = nullptr;
   COG_CHECK(TheMachine().compare_exchange_strong(expected, this),
@@ -180,7 +181,9 @@ bool Machine::CheckAnyPointer(absl::string_view call,
 
 Stream* Machine::CreateStream(int device) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  auto stream = std::make_unique<Stream>(*this, device, ++streams_made_);
+  HardwareQueue* const queue =
+      options_.share_queues ? &devices_[device]->queues.Next() : nullptr;
+  auto stream = std::make_unique<Stream>(*this, device, ++streams_made_, queue);
   Stream* const made = stream.get();
   streams_[static_cast<CUstream_st*>(made)] = std::move(stream);
   return made;

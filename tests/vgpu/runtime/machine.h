@@ -24,6 +24,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "tests/vgpu/runtime/hardware_queue.h"
+#include "tests/vgpu/runtime/launch_order.h"
 #include "tests/vgpu/runtime/signal.h"
 #include "tests/vgpu/simt/device_memory.h"
 
@@ -57,6 +59,10 @@ struct Options {
   bool check_kernels = kShadowByDefault;
   // After this a rank that waits for others gives up and reports.
   double collective_timeout_seconds = 10;
+  // How many NCCL operations a device has room for at a time; 0: for all.
+  int concurrent_collectives = 0;
+  // A device's streams share its hardware queues.
+  bool share_queues = false;
 };
 
 class Machine {
@@ -134,6 +140,10 @@ class Machine {
   };
   AllBatons& all_batons() { return all_batons_; }
 
+  LaunchOrder& launch_order(int device) {
+    return devices_[device]->launch_order;
+  }
+
   int NextCliqueNumber();
   // The clique of a number; the first who asks makes it. Null if it has another
   // size. Cliques live as long as the machine.
@@ -156,10 +166,12 @@ class Machine {
 
  private:
   struct Device {
-    explicit Device(const simt::DeviceMemory::Options& options)
-        : memory(options) {}
+    Device(const Machine& machine, const simt::DeviceMemory::Options& options)
+        : memory(options), launch_order(machine) {}
     simt::DeviceMemory memory;
     Baton baton;
+    LaunchOrder launch_order;
+    HardwareQueues queues;                             // guarded by mutex_
     std::deque<simt::Progress> host_history;           // guarded by mutex_
     std::atomic<const simt::Progress*> host{nullptr};  // the last
     std::atomic<bool> lost{false};

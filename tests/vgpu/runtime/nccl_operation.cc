@@ -57,12 +57,16 @@ struct Operation {
   Clique* clique;
   int rank;
   int64_t turn;
+  int64_t place;  // in the device's order
   std::vector<Extents> extents;
 };
 
 // On the stream's thread.
 void CarryOut(const Operation& operation, Stream& stream) {
   operation.clique->AwaitTurn(operation.rank, operation.turn);
+  LaunchOrder& order = stream.machine().launch_order(stream.device());
+  order.Begin(operation.place);
+  stream.LeaveQueue();
   Baton& baton = stream.machine().baton(stream.device());
   std::unique_lock lock(baton);
   Footprint footprint(stream, operation.name);
@@ -75,6 +79,8 @@ void CarryOut(const Operation& operation, Stream& stream) {
   for (const Extents& each : operation.extents) {
     footprint.Write(each.receive, each.receive_bytes);
   }
+  lock.unlock();
+  order.End(operation.place);
 }
 
 // Calls of one communicator.
@@ -91,8 +97,12 @@ cudaError_t Issue(const std::vector<NcclCall>& calls, Work* work) {
     }
     collectives.push_back(made.call);
   }
-  operation.turn =
-      clique->Issue(operation.rank, collectives, first.stream->ToString());
+  const std::string stream = first.stream->ToString();
+  operation.turn = clique->Issue(operation.rank, collectives, stream);
+  operation.place = Machine::Current()
+                        .launch_order(first.comm->device)
+                        .Issue(absl::StrCat(first.name, " of communicator ",
+                                            clique->number(), ", on ", stream));
   *work = [operation](Stream& on) { CarryOut(operation, on); };
   return cudaSuccess;
 }

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ namespace cogdist::vgpu {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -187,6 +190,89 @@ TEST(NcclOrderTest, ARingOfCommunicatorsOfTwoIsFine) {
     ncclCommDestroy(after);
   };
   EXPECT_THAT(RunRing(step), IsEmpty());
+}
+
+// While the test runs.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) {
+    setenv(name, value, /*overwrite=*/1);
+  }
+  ~Variable() { unsetenv(name_); }
+  Variable(const Variable&) = delete;
+
+ private:
+  const char* const name_;
+};
+
+// Two communicators, each on a stream of its own. The ranks' streams come to
+// the sum and the message in opposite orders.
+std::vector<std::string> RunSideBySide(
+    int room, double timeout_seconds = Options().collective_timeout_seconds) {
+  Machine machine({.devices = 2,
+                   .collective_timeout_seconds = timeout_seconds,
+                   .concurrent_collectives = room});
+  ncclUniqueId id;
+  ncclGetUniqueId(&id);
+  RunNcclRanks(2, [&](NcclRank& self) {
+    ncclComm_t other = nullptr;
+    ncclCommInitRank(&other, 2, id, self.rank);
+    const cudaStream_t second = SecondStream(self);
+    cudaLaunchHostFunc(
+        self.rank == 0 ? second : self.stream, [](void*) { usleep(100000); },
+        nullptr);
+    self.AllReduce(8);
+    const auto message = self.rank == 0 ? Send : Receive;
+    message(self, 1 - self.rank, other, second);
+    Finish(self, second);
+    ncclCommDestroy(other);
+  });
+  return machine.reports();
+}
+
+TEST(NcclOrderTest, CommunicatorsSideBySideNeedRoomOrOneOrder) {
+  EXPECT_THAT(RunSideBySide(/*room=*/2), IsEmpty());
+  EXPECT_THAT(
+      RunSideBySide(/*room=*/1, kDeadlockSeconds),
+      Contains(AllOf(HasSubstr("ranks have waited too long for each other"),
+                     ContainsRegex("    not begun: nccl.* of communicator .*\n"
+                                   "    begun: nccl.* of communicator"))));
+  const Variable order("NCCL_LAUNCH_ORDER_IMPLICIT", "1");
+  EXPECT_THAT(RunSideBySide(/*room=*/1), IsEmpty());
+}
+
+// A message each way, over communicators of their own. The first rank's stream
+// has something behind the reception that it was told of first.
+std::vector<std::string> RunBothWays(const char* connections) {
+  const Variable queues("CUDA_DEVICE_MAX_CONNECTIONS", connections);
+  Machine machine({.devices = 2,
+                   .collective_timeout_seconds = kDeadlockSeconds,
+                   .share_queues = true});
+  ncclUniqueId id;
+  ncclGetUniqueId(&id);
+  RunNcclRanks(2, [&](NcclRank& self) {
+    ncclComm_t back = nullptr;
+    ncclCommInitRank(&back, 2, id, self.rank);
+    const cudaStream_t second = SecondStream(self);
+    if (self.rank == 0) {
+      Receive(self, 1, back, second);
+      cudaMemsetAsync(self.x, 0, sizeof(float), second);
+      Send(self, 1, self.comm, self.stream);
+    } else {
+      Receive(self, 0, self.comm, self.stream);
+      Order(self.stream, second);
+      Send(self, 0, back, second);
+    }
+    Finish(self, second);
+    ncclCommDestroy(back);
+  });
+  return machine.reports();
+}
+
+TEST(NcclOrderTest, StreamsThatShareAQueueKeepEachOtherUp) {
+  EXPECT_THAT(RunBothWays("1"),
+              Contains(HasSubstr("has not come to Send of 3 float32")));
+  EXPECT_THAT(RunBothWays("2"), IsEmpty());
 }
 
 class Graph {

@@ -4,15 +4,24 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "tests/vgpu/runtime/machine.h"
 
 namespace cogdist::vgpu {
+namespace {
 
-Stream::Stream(Machine& machine, int device, uint64_t number)
+constexpr char kStreamWaitEvent[] = "cudaStreamWaitEvent";
+
+}  // namespace
+
+Stream::Stream(Machine& machine, int device, uint64_t number,
+               HardwareQueue* queue)
     : machine_(machine),
       device_(device),
       number_(number),
+      queue_(queue),
       tail_(new Node),
       head_(tail_),
       random_(machine.options().seed * 1000003 + number),
@@ -74,7 +83,7 @@ Signal* Stream::EndSignal() {
 }
 
 void Stream::PushWait(Signal* signal) {
-  Push("cudaStreamWaitEvent", [signal](Stream& on) {
+  Push(kStreamWaitEvent, [signal](Stream& on) {
     signal->Wait();
     if (!on.machine_.options().check_kernels) return;
     on.progress_.Join(signal->progress);
@@ -89,6 +98,7 @@ void Stream::Append(const char* call, Work work, Signal* end) {
     node->host = machine_.HostProgress(device_);
   }
   const std::lock_guard<std::mutex> lock(append_mutex_);
+  if (queue_ != nullptr && call != nullptr) node->place = queue_->Enqueue();
   tail_->next.store(node, std::memory_order_release);
   tail_ = node;
   ++appended_;
@@ -132,9 +142,27 @@ void Stream::Run() {
     if (node->call == nullptr) return;
     Pause(node->call);
     if (node->host != nullptr) progress_.Join(*node->host);
+    AwaitQueue(*node);
     node->work(*this);
     node->work = nullptr;
+    LeaveQueue();
   }
+}
+
+void Stream::AwaitQueue(const Node& node) {
+  if (node.place == kNoPlace) return;
+  queue_->AwaitHead(node.place);
+  place_ = node.place;
+  const absl::string_view call = node.call;
+  const bool waits_first =
+      call == kStreamWaitEvent || absl::StartsWith(call, "nccl");
+  if (!waits_first) LeaveQueue();
+}
+
+void Stream::LeaveQueue() {
+  if (place_ == kNoPlace) return;
+  queue_->Leave(place_);
+  place_ = kNoPlace;
 }
 
 void Stream::Pause(const char* call) {

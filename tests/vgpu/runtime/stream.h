@@ -17,6 +17,7 @@
 
 #include "cuda_runtime_api.h"
 #include "tests/vgpu/runtime/graph.h"
+#include "tests/vgpu/runtime/hardware_queue.h"
 #include "tests/vgpu/runtime/signal.h"
 #include "tests/vgpu/simt/environment.h"
 #include "tests/vgpu/simt/run_kernel.h"
@@ -28,7 +29,8 @@ class Machine;
 
 class Stream : public CUstream_st {
  public:
-  Stream(Machine& machine, int device, uint64_t number);
+  // `queue` may be null: none, for whom nothing is in the way.
+  Stream(Machine& machine, int device, uint64_t number, HardwareQueue* queue);
   // Does all that is enqueued first.
   ~Stream() override;
 
@@ -62,6 +64,10 @@ class Stream : public CUstream_st {
   // Blocks the host until all work so far is done.
   void Synchronize();
 
+  // On the stream's thread: the work at hand has begun to run, so what is
+  // behind it in its queue may begin. Called by work that waits first.
+  void LeaveQueue();
+
   // Begins an operation on the device's memory, on the stream's thread.
   simt::Origin BeginOperation();
 
@@ -69,10 +75,12 @@ class Stream : public CUstream_st {
   std::shared_ptr<Capture>& capture() { return capture_; }
 
  private:
+  static constexpr int64_t kNoPlace = -1;
   struct Node {
     const char* call = nullptr;  // null: the end
     Work work;
     const simt::Progress* host = nullptr;  // what the host knew at the call
+    int64_t place = kNoPlace;              // in the queue
     std::atomic<Node*> next{nullptr};
   };
 
@@ -82,11 +90,13 @@ class Stream : public CUstream_st {
   // is by now: the host may have waited for other streams since.
   Node* TakeNext();
   void Run();
+  void AwaitQueue(const Node& node);
   void Pause(const char* call);
 
   Machine& machine_;
   const int device_;
   const uint64_t number_;
+  HardwareQueue* const queue_;
   std::shared_ptr<Capture> capture_;
 
   // The list is the host's at its tail and the thread's at its head, without a
@@ -98,6 +108,7 @@ class Stream : public CUstream_st {
   std::deque<Signal> signals_;
   std::atomic<uint32_t> released_{0};  // how many nodes may be done
   Node* head_;
+  int64_t place_ = kNoPlace;  // of the work at hand, until it leaves the queue
   std::mt19937_64 random_;
   simt::Progress progress_;  // the thread's; kept if kernels are checked
   std::unique_ptr<simt::Environment> environment_;  // made by the first kernel
