@@ -31,6 +31,29 @@ absl::StatusOr<StreamWriteValue> FindStreamWriteValue() {
   return reinterpret_cast<StreamWriteValue>(function);
 }
 
+absl::StatusOr<int> AttributeOf(int index, cudaDeviceAttr attribute) {
+  int value = 0;
+  COG_RETURN_IF_ERROR(
+      CudaStatus(cudaDeviceGetAttribute(&value, attribute, index),
+                 "cudaDeviceGetAttribute"));
+  return value;
+}
+
+// There are kernels for 8.0 and, made by the driver, all that is later.
+absl::Status CheckCapability(int index) {
+  constexpr int kLeastMajor = 8;
+  COG_ASSIGN_OR_RETURN(const int major,
+                       AttributeOf(index, cudaDevAttrComputeCapabilityMajor));
+  COG_ASSIGN_OR_RETURN(const int minor,
+                       AttributeOf(index, cudaDevAttrComputeCapabilityMinor));
+  if (major >= kLeastMajor) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("GPU ", index, " has compute capability ", major, ".", minor,
+                   ", but the kernels want ", kLeastMajor,
+                   ".0 or later, as A100 and H100 have; set device: CPU, or "
+                   "leave it out in CUDA_VISIBLE_DEVICES"));
+}
+
 }  // namespace
 
 absl::StatusOr<int> CudaDevice::Count() {
@@ -60,11 +83,9 @@ absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(
         "; see nvidia-smi and CUDA_VISIBLE_DEVICES, or set device: CPU"));
   }
   COG_RETURN_IF_ERROR(CudaStatus(cudaSetDevice(index), "cudaSetDevice"));
-  int multiprocessors = 0;
-  COG_RETURN_IF_ERROR(
-      CudaStatus(cudaDeviceGetAttribute(&multiprocessors,
-                                        cudaDevAttrMultiProcessorCount, index),
-                 "cudaDeviceGetAttribute"));
+  COG_RETURN_IF_ERROR(CheckCapability(index));
+  COG_ASSIGN_OR_RETURN(const int multiprocessors,
+                       AttributeOf(index, cudaDevAttrMultiProcessorCount));
   COG_ASSIGN_OR_RETURN(const StreamWriteValue stream_write_value,
                        FindStreamWriteValue());
   return std::unique_ptr<CudaDevice>(

@@ -96,6 +96,15 @@ TEST(CudaDeviceTest, NoSuchDevice) {
   EXPECT_EQ(*CogdistGpuBackend()->count_devices(), 2);
 }
 
+TEST(CudaDeviceTest, AGpuWithoutKernelsIsRefused) {
+  Machine machine({.compute_capability = 75});
+  const auto device = CogdistGpuBackend()->create_device(0);
+  EXPECT_EQ(device.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(device.status().message(),
+              HasSubstr("GPU 0 has compute capability 7.5, but the kernels "
+                        "want 8.0 or later"));
+}
+
 TEST(CudaDeviceTest, AMachineWithoutDevices) {
   Machine machine({.devices = 0});
   EXPECT_EQ(*CogdistGpuBackend()->count_devices(), 0);

@@ -116,10 +116,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr,
       *value = 4;
       return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor:
-      *value = 8;
+      *value = call.machine.options().compute_capability / 10;
       return cudaSuccess;
     case cudaDevAttrComputeCapabilityMinor:
-      *value = 0;
+      *value = call.machine.options().compute_capability % 10;
       return cudaSuccess;
   }
   return cudaErrorInvalidValue;
