@@ -52,7 +52,10 @@ int64_t StepsToTrain() {
 // Lines of the metrics of a run, by step.
 Steps Train(const std::string& source, int ranks,
             const std::vector<std::string>& changes, int64_t steps,
-            vgpu::Options gpus = {.seed = 7, .check_kernels = false}) {
+            vgpu::Options gpus = {.seed = 7,
+                                  .check_kernels = false,
+                                  .concurrent_collectives = 2,
+                                  .share_queues = true}) {
   const TempDir work;
   const TrainingRunOptions options = {
       .config = ConfigOf(source, work / "run", changes), .steps = steps};

@@ -63,6 +63,12 @@ set_tests_properties(launcher/layouts/random_layout_slow PROPERTIES
 
 # On virtual GPUs.
 cogdist_test(launcher/gpu_step LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+cogdist_test(launcher/gpu_random_layout LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+add_test(NAME launcher/gpu_random_layout_slow
+  COMMAND launcher_gpu_random_layout_test)
+set_tests_properties(launcher/gpu_random_layout_slow PROPERTIES
+  LABELS slow TIMEOUT 1800 ENVIRONMENT
+  "OMP_WAIT_POLICY=passive;COGDIST_RANDOM_DRAWS=200;COGDIST_RANDOM_SEED=1000")
 
 # These run the program itself.
 cogdist_test(launcher/bad_input)

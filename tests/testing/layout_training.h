@@ -127,11 +127,21 @@ struct Training {
   Weights weights;              // at the end
 };
 
+// Starts a run's ranks.
+using StartRanks = std::function<void(
+    const LayoutRun&, const std::function<void(RankContext&)>&)>;
+
+inline void StartOnHost(const LayoutRun& run,
+                        const std::function<void(RankContext&)>& body) {
+  RunRankContexts(run.world, run.config.parallel(), body);
+}
+
 // Runs `body` on every rank, with the network and the weights of `path`.
 inline void RunLayout(
     const LayoutRun& run, const std::string& path,
-    const std::function<void(RankContext&, TrainingStep&)>& body) {
-  RunRankContexts(run.world, run.config.parallel(), [&](RankContext& context) {
+    const std::function<void(RankContext&, TrainingStep&)>& body,
+    const StartRanks& start = StartOnHost) {
+  start(run, [&](RankContext& context) {
     omp_set_num_threads(1);  // many ranks share few cores
     auto step = TrainingStep::Create(run.config, context);
     COG_CHECK_OK(step.status());
@@ -149,9 +159,10 @@ inline void RunLayout(
 
 // From the weights at `path`; overwrites `out`.
 inline Training Train(const LayoutRun& run, const std::string& path,
-                      const std::string& out) {
+                      const std::string& out,
+                      const StartRanks& start = StartOnHost) {
   std::vector<std::vector<double>> histories(run.world);
-  RunLayout(run, path, [&](RankContext& context, TrainingStep& training) {
+  const auto body = [&](RankContext& context, TrainingStep& training) {
     for (int64_t step = 1; step <= run.config.train_steps(); ++step) {
       const auto result = RunRandomStep(run.config, context, training, step);
       COG_CHECK_OK(result.status());
@@ -159,7 +170,8 @@ inline Training Train(const LayoutRun& run, const std::string& path,
       histories[context.rank()].push_back(result->grad_norm);
     }
     COG_CHECK_OK(SaveWeights(training.runner().params(), context, out));
-  });
+  };
+  RunLayout(run, path, body, start);
   for (const std::vector<double>& history : histories) {
     COG_CHECK(history == histories[0], "ranks disagree on loss or norm");
   }

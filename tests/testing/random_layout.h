@@ -4,6 +4,8 @@
 #ifndef COGDIST_TESTS_TESTING_RANDOM_LAYOUT_H_
 #define COGDIST_TESTS_TESTING_RANDOM_LAYOUT_H_
 
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
 #include <string>
@@ -36,6 +38,13 @@ inline std::string Describe(const LayoutRun& run) {
       ActivationCheckpointing_Name(config.activation_checkpointing()), ", ",
       Precision_Name(config.precision()), ", ",
       Determinism_Name(config.deterministic()));
+}
+
+// Prints a draw before it is run, in case it ends the process.
+inline void Announce(const char* test, uint64_t seed, const LayoutRun& run) {
+  std::printf("%s, seed %llu: %s\n", test,
+              static_cast<unsigned long long>(seed), Describe(run).c_str());
+  std::fflush(stdout);
 }
 
 // A number from the environment, for longer runs by hand.

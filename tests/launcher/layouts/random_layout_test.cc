@@ -2,61 +2,19 @@
 // COGDIST_RANDOM_DRAWS sets how many are drawn, COGDIST_RANDOM_SEED from which
 // seed on.
 
-#include <cmath>
-#include <cstdio>
 #include <string>
 
 #include "gtest/gtest.h"
 #include "tests/temp_dir.h"
 #include "tests/testing/layout_training.h"
 #include "tests/testing/random_layout.h"
+#include "tests/testing/same_training.h"
 
 namespace cogdist {
 namespace {
 
 using testing::LayoutRun;
 using testing::Training;
-using testing::Weights;
-
-constexpr double kLossTolerance = 1e-5;
-constexpr double kGradNormTolerance = 1e-4;
-// Of a tensor's change in all steps together, in the L2 norm. Updates divide by
-// gradients, and so are less exact than these.
-constexpr double kChangeTolerance = 1e-3;
-
-// The norm of a - b.
-double Distance(const std::vector<float>& a, const std::vector<float>& b) {
-  double squares = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double difference = double{a[i]} - b[i];
-    squares += difference * difference;
-  }
-  return std::sqrt(squares);
-}
-
-void ExpectSameTraining(const Training& got, const Training& want,
-                        const Weights& initial) {
-  ASSERT_EQ(got.history.size(), want.history.size());
-  for (size_t i = 0; i < want.history.size(); ++i) {
-    const double tolerance = i % 2 == 0 ? kLossTolerance : kGradNormTolerance;
-    EXPECT_NEAR(got.history[i] / want.history[i], 1, tolerance)
-        << (i % 2 == 0 ? "loss" : "norm") << " of step " << i / 2 + 1;
-  }
-  ASSERT_EQ(got.weights.size(), want.weights.size());
-  for (const auto& [name, values] : want.weights) {
-    ASSERT_EQ(got.weights.count(name), 1) << name;
-    const double change = Distance(values, initial.at(name));
-    EXPECT_LE(Distance(got.weights.at(name), values), kChangeTolerance * change)
-        << name << ", which changes by " << change;
-  }
-}
-
-// Prints first, in case the draw ends the process.
-void Announce(const char* test, uint64_t seed, const LayoutRun& run) {
-  std::printf("%s, seed %llu: %s\n", test,
-              static_cast<unsigned long long>(seed), Describe(run).c_str());
-  std::fflush(stdout);
-}
 
 TEST(RandomLayoutTest, TrainsAsOneRankDoes) {
   const int64_t draws = testing::FromEnvironment("COGDIST_RANDOM_DRAWS", 60);
@@ -65,7 +23,7 @@ TEST(RandomLayoutTest, TrainsAsOneRankDoes) {
   for (uint64_t seed = first; seed < first + draws; ++seed) {
     const LayoutRun run = testing::DrawRun(seed);
     SCOPED_TRACE(absl::StrCat("seed ", seed, ": ", Describe(run)));
-    Announce("one rank", seed, run);
+    testing::Announce("one rank", seed, run);
     WriteSteeredWeights(run, dir / "initial");
     const Training alone =
         testing::Train(OnOneRank(run), dir / "initial", dir / "weights");
@@ -135,7 +93,7 @@ TEST(RandomLayoutTest, LayoutInvariantRunsHaveTheSameBits) {
     for (int i = 0; i < 3; ++i) {
       const LayoutRun run = DrawSameBits(base, draw);
       SCOPED_TRACE(absl::StrCat("seed ", seed, ": ", Describe(run)));
-      Announce("same bits", seed, run);
+      testing::Announce("same bits", seed, run);
       const Training got = testing::Train(run, "", dir / "weights");
       EXPECT_EQ(got.history, want.history);
       EXPECT_TRUE(got.weights == want.weights);
