@@ -17,11 +17,11 @@
 namespace cogdist {
 namespace {
 
-constexpr int kLookEveryMs = 200;
+constexpr double kLookEverySeconds = 0.2;
 // Long enough for a rank that waits to have polled, on a crowded machine, too;
 // and short beside the time for which it has been waiting.
-absl::Duration PauseFor(double timeout_seconds) {
-  return absl::Seconds(std::clamp(timeout_seconds / 3, 0.5, 2.0));
+double PauseFor(double timeout_seconds) {
+  return std::clamp(timeout_seconds / 3, 0.5, 2.0);
 }
 
 // One write, so that lines of several ranks do not mix.
@@ -65,9 +65,20 @@ CollectiveWatch::~CollectiveWatch() {
 
 void CollectiveWatch::Run() {
   CurrentRankTag().rank = ledger_.rank();
-  while (Sleep()) {
+  while (true) {
+    const double start = MonotonicSeconds();
+    if (!Sleep()) return;
+    WasStopped(start, kLookEverySeconds);
     if (TellOfGone() || TellOfTimeout()) return;
   }
+}
+
+bool CollectiveWatch::WasStopped(double start, double seconds) {
+  const double now = MonotonicSeconds();
+  const double more = std::max(1.0, options_.timeout_seconds / 2);
+  if (now - start < seconds + more) return false;
+  awake_since_ = now;
+  return true;
 }
 
 bool CollectiveWatch::Sleep() {
@@ -76,7 +87,7 @@ bool CollectiveWatch::Sleep() {
     // poll() passes over what is not a descriptor.
     events.push_back({peer.process.get(), POLLIN, 0});
   }
-  poll(events.data(), events.size(), kLookEveryMs);
+  poll(events.data(), events.size(), static_cast<int>(1e3 * kLookEverySeconds));
   for (size_t i = 0; i < peers_.size(); ++i) {
     peers_[i].changed = !peers_[i].process.valid() || events[i + 1].revents;
   }
@@ -104,8 +115,11 @@ bool CollectiveWatch::TellOfGone() {
 bool CollectiveWatch::TellOfTimeout() {
   const int lane = Overdue();
   if (lane < 0) return false;
+  const double start = MonotonicSeconds();
+  const double pause = PauseFor(options_.timeout_seconds);
   const std::vector<RankView> ranks =
-      LookAtRanks(ledger_, PauseFor(options_.timeout_seconds));
+      LookAtRanks(ledger_, absl::Seconds(pause));
+  if (WasStopped(start, pause)) return false;
   if (Overdue() != lane) return false;  // it has just ended
   Tell(ReportTimeout(ledger_, ranks, lane, options_.timeout_seconds));
   return true;
@@ -118,7 +132,8 @@ int CollectiveWatch::Overdue() {
   int oldest = -1;
   for (int i = 0; i < static_cast<int>(row.lanes.size()); ++i) {
     const Ledger::LaneState& lane = row.lanes[i];
-    if (!lane.active() || now - lane.since < options_.timeout_seconds) continue;
+    const double waits = now - std::max(lane.since, awake_since_);
+    if (!lane.active() || waits < options_.timeout_seconds) continue;
     if (oldest < 0 || lane.since < row.lanes[oldest].since) oldest = i;
   }
   return oldest;

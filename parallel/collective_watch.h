@@ -44,6 +44,11 @@ class CollectiveWatch {
   };
 
   void Run();
+  // Whether what took `seconds` by itself, and began at `start`, took so long
+  // that the process must have been stopped, as schedulers do with whole jobs.
+  // Then this rank waits anew: what its peers did meanwhile, and whether they
+  // were stopped, too, it cannot know.
+  bool WasStopped(double start, double seconds);
   // Sleeps until the next look; false: the watch is over.
   bool Sleep();
   // Each returns true when it has found something and told it.
@@ -57,6 +62,7 @@ class CollectiveWatch {
   const Options options_;
   UniqueFd stop_;            // an event
   std::vector<Peer> peers_;  // other ranks of this node that still matter
+  double awake_since_ = 0;   // MonotonicSeconds() when it was last stopped
   std::thread thread_;
 };
 

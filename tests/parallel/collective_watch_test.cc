@@ -376,6 +376,33 @@ TEST(CollectiveWatchTest, WhatEndsInTimeIsNotTold) {
   EXPECT_FALSE(told);
 }
 
+// Stops this process, threads and all.
+void StopForSeconds(double seconds) {
+  const pid_t self = getpid();
+  if (fork() == 0) {
+    absl::SleepFor(absl::Seconds(seconds));
+    kill(self, SIGCONT);
+    _exit(0);
+  }
+  raise(SIGSTOP);
+}
+
+// Else a scheduler's pause would end a job, and a rank that was stopped would
+// accuse others of what it sees of them when it goes on.
+TEST(CollectiveWatchTest, TheTimeForWhichTheProcessWasStoppedDoesNotCount) {
+  EXPECT_EXIT(
+      {
+        Ledger ledger(0, Here(1));
+        Ledger::Lane lane = ledger.AddLane("world", {0});
+        lane.Begin({.operation = Operation::kBarrier});
+        CollectiveWatch watch(ledger, {.timeout_seconds = 1.5});
+        StopForSeconds(2);
+        absl::SleepFor(absl::Seconds(1));
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(CollectiveWatchTest, ByDefaultItEndsTheProcess) {
   EXPECT_EXIT(
       {
