@@ -396,6 +396,7 @@ TEST(CollectiveWatchTest, TheTimeForWhichTheProcessWasStoppedDoesNotCount) {
         Ledger::Lane lane = ledger.AddLane("world", {0});
         lane.Begin({.operation = Operation::kBarrier});
         CollectiveWatch watch(ledger, {.timeout_seconds = 1.5});
+        absl::SleepFor(absl::Milliseconds(300));  // until it watches
         StopForSeconds(2);
         absl::SleepFor(absl::Seconds(1));
         _exit(0);
