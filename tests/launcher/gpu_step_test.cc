@@ -184,20 +184,18 @@ TEST_P(GpuStepTest, ARecordedStepIsTheStep) {
   EXPECT_EQ(enqueued.launches, 0);
 }
 
-// NCCL operations hold their GPUs until all have come. Where each GPU begins
-// them in the order of the calls, one at a time is enough for all to end; where
-// stages of a pipeline wait for what they are about to receive, two are.
+// NCCL operations hold their GPUs until all have come.
 class RoomTest : public ::testing::TestWithParam<Layout> {};
 
 TEST_P(RoomTest, NoRankWaitsForWhatAnotherHasNoRoomFor) {
   const RunConfig config = ConfigOf(GetParam());
-  const int room = config.parallel().pipeline() > 1 ? 2 : 1;
-  const History history = Train(GetParam(), config,
-                                {.devices = GetParam().ranks,
-                                 .seed = 9,
-                                 .check_kernels = false,
-                                 .concurrent_collectives = room,
-                                 .share_queues = true});
+  const History history =
+      Train(GetParam(), config,
+            {.devices = GetParam().ranks,
+             .seed = 9,
+             .check_kernels = false,
+             .concurrent_collectives = testing::RoomFor(config.parallel()),
+             .share_queues = true});
   EXPECT_EQ(history.launches, 2 * GetParam().ranks);
 }
 

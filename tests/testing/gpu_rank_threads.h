@@ -60,6 +60,13 @@ inline void StartGpuRanks(const GpuBackend& gpus, int size,
   for (std::thread& thread : threads) thread.join();
 }
 
+// How many NCCL operations at a time are enough for all to end, where each GPU
+// begins them in the order of the calls: two where stages of a pipeline wait
+// for what they are about to receive.
+inline int RoomFor(const ParallelConfig& parallel) {
+  return parallel.pipeline() > 1 ? 2 : 1;
+}
+
 struct GpuRank {
   int rank = 0;
   Device& device;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,15 @@ inline int64_t FromEnvironment(const char* name, int64_t otherwise) {
   const char* const text = std::getenv(name);
   int64_t value = 0;
   return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
+}
+
+// Seeds to draw from: `draws` from `first` on, unless COGDIST_RANDOM_DRAWS and
+// COGDIST_RANDOM_SEED say otherwise.
+inline std::vector<uint64_t> Seeds(int64_t draws, uint64_t first = 1) {
+  std::vector<uint64_t> seeds(FromEnvironment("COGDIST_RANDOM_DRAWS", draws));
+  std::iota(seeds.begin(), seeds.end(),
+            FromEnvironment("COGDIST_RANDOM_SEED", first));
+  return seeds;
 }
 
 // Numbers from a seed, one after the other.

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/temp_dir.h"
 #include "tests/testing/layout_training.h"
+#include "tests/testing/random_layout.h"
 
 namespace cogdist::testing {
 
@@ -43,6 +45,17 @@ inline void ExpectSameTraining(const Training& got, const Training& want,
     EXPECT_LE(Distance(got.weights.at(name), values), kChangeTolerance * change)
         << name << ", which changes by " << change;
   }
+}
+
+// `run` trains, on ranks that `start` starts, as one rank of the host does.
+inline void ExpectTrainsAsOneRank(const LayoutRun& run,
+                                  const StartRanks& start = StartOnHost) {
+  const TempDir dir;
+  WriteSteeredWeights(run, dir / "initial");
+  const Training alone =
+      Train(OnOneRank(run), dir / "initial", dir / "weights");
+  const Training shared = Train(run, dir / "initial", dir / "weights", start);
+  ExpectSameTraining(shared, alone, ReadWeights(dir / "initial"));
 }
 
 }  // namespace cogdist::testing

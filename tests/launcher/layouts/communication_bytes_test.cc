@@ -207,9 +207,7 @@ TEST(CommunicationBytesTest, Context) {
 }
 
 TEST(CommunicationBytesTest, MixedLayouts) {
-  const int64_t draws = testing::FromEnvironment("COGDIST_RANDOM_DRAWS", 15);
-  const uint64_t first = testing::FromEnvironment("COGDIST_RANDOM_SEED", 1);
-  for (uint64_t seed = first; seed < first + draws; ++seed) {
+  for (const uint64_t seed : testing::Seeds(15)) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     LayoutRun run = testing::DrawRun(seed);
     run.config.set_precision(seed % 3 == 0 ? BF16 : FP32);

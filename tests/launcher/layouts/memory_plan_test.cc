@@ -35,9 +35,7 @@ void ExpectThePlannedPeak(const LayoutRun& run) {
 }
 
 TEST(MemoryPlanTest, EveryLayoutTakesWhatIsPlanned) {
-  const int64_t draws = testing::FromEnvironment("COGDIST_RANDOM_DRAWS", 25);
-  const uint64_t first = testing::FromEnvironment("COGDIST_RANDOM_SEED", 500);
-  for (uint64_t seed = first; seed < first + draws; ++seed) {
+  for (const uint64_t seed : testing::Seeds(25, 500)) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     LayoutRun run = testing::DrawRun(seed);
     if (seed % 3 == 0) run.config.set_precision(BF16);

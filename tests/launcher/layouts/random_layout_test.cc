@@ -17,19 +17,11 @@ using testing::LayoutRun;
 using testing::Training;
 
 TEST(RandomLayoutTest, TrainsAsOneRankDoes) {
-  const int64_t draws = testing::FromEnvironment("COGDIST_RANDOM_DRAWS", 60);
-  const uint64_t first = testing::FromEnvironment("COGDIST_RANDOM_SEED", 1);
-  const TempDir dir;
-  for (uint64_t seed = first; seed < first + draws; ++seed) {
+  for (const uint64_t seed : testing::Seeds(60)) {
     const LayoutRun run = testing::DrawRun(seed);
     SCOPED_TRACE(absl::StrCat("seed ", seed, ": ", Describe(run)));
     testing::Announce("one rank", seed, run);
-    WriteSteeredWeights(run, dir / "initial");
-    const Training alone =
-        testing::Train(OnOneRank(run), dir / "initial", dir / "weights");
-    const Training shared =
-        testing::Train(run, dir / "initial", dir / "weights");
-    ExpectSameTraining(shared, alone, testing::ReadWeights(dir / "initial"));
+    testing::ExpectTrainsAsOneRank(run);
   }
 }
 
@@ -83,10 +75,8 @@ LayoutRun DrawBase(uint64_t seed, testing::Draw& draw) {
 }
 
 TEST(RandomLayoutTest, LayoutInvariantRunsHaveTheSameBits) {
-  const int64_t draws = testing::FromEnvironment("COGDIST_RANDOM_DRAWS", 20);
-  const uint64_t first = testing::FromEnvironment("COGDIST_RANDOM_SEED", 1);
   const TempDir dir;
-  for (uint64_t seed = first; seed < first + draws; ++seed) {
+  for (const uint64_t seed : testing::Seeds(20)) {
     testing::Draw draw(seed);
     const LayoutRun base = DrawBase(seed, draw);
     const Training want = testing::Train(base, "", dir / "weights");

@@ -205,29 +205,41 @@ class Variable {
   const char* const name_;
 };
 
-// Two communicators, each on a stream of its own. The ranks' streams come to
-// the sum and the message in opposite orders.
-std::vector<std::string> RunSideBySide(
-    int room, double timeout_seconds = Options().collective_timeout_seconds) {
-  Machine machine({.devices = 2,
-                   .collective_timeout_seconds = timeout_seconds,
-                   .concurrent_collectives = room});
+// Two ranks, each with another communicator and a stream for it.
+using TwoCommunicators =
+    std::function<void(NcclRank&, ncclComm_t other, cudaStream_t second)>;
+
+std::vector<std::string> RunTwoCommunicators(const Options& options,
+                                             const TwoCommunicators& body) {
+  Machine machine(options);
   ncclUniqueId id;
   ncclGetUniqueId(&id);
   RunNcclRanks(2, [&](NcclRank& self) {
     ncclComm_t other = nullptr;
     ncclCommInitRank(&other, 2, id, self.rank);
     const cudaStream_t second = SecondStream(self);
+    body(self, other, second);
+    Finish(self, second);
+    ncclCommDestroy(other);
+  });
+  return machine.reports();
+}
+
+// The ranks' streams come to the sum and the message in opposite orders.
+std::vector<std::string> RunSideBySide(
+    int room, double timeout_seconds = Options().collective_timeout_seconds) {
+  const auto body = [](NcclRank& self, ncclComm_t other, cudaStream_t second) {
     cudaLaunchHostFunc(
         self.rank == 0 ? second : self.stream, [](void*) { usleep(100000); },
         nullptr);
     self.AllReduce(8);
     const auto message = self.rank == 0 ? Send : Receive;
     message(self, 1 - self.rank, other, second);
-    Finish(self, second);
-    ncclCommDestroy(other);
-  });
-  return machine.reports();
+  };
+  return RunTwoCommunicators({.devices = 2,
+                              .collective_timeout_seconds = timeout_seconds,
+                              .concurrent_collectives = room},
+                             body);
 }
 
 TEST(NcclOrderTest, CommunicatorsSideBySideNeedRoomOrOneOrder) {
@@ -241,19 +253,11 @@ TEST(NcclOrderTest, CommunicatorsSideBySideNeedRoomOrOneOrder) {
   EXPECT_THAT(RunSideBySide(/*room=*/1), IsEmpty());
 }
 
-// A message each way, over communicators of their own. The first rank's stream
-// has something behind the reception that it was told of first.
+// A message each way. The first rank's stream has something behind the
+// reception that it was told of first.
 std::vector<std::string> RunBothWays(const char* connections) {
   const Variable queues("CUDA_DEVICE_MAX_CONNECTIONS", connections);
-  Machine machine({.devices = 2,
-                   .collective_timeout_seconds = kDeadlockSeconds,
-                   .share_queues = true});
-  ncclUniqueId id;
-  ncclGetUniqueId(&id);
-  RunNcclRanks(2, [&](NcclRank& self) {
-    ncclComm_t back = nullptr;
-    ncclCommInitRank(&back, 2, id, self.rank);
-    const cudaStream_t second = SecondStream(self);
+  const auto body = [](NcclRank& self, ncclComm_t back, cudaStream_t second) {
     if (self.rank == 0) {
       Receive(self, 1, back, second);
       cudaMemsetAsync(self.x, 0, sizeof(float), second);
@@ -263,10 +267,11 @@ std::vector<std::string> RunBothWays(const char* connections) {
       Order(self.stream, second);
       Send(self, 0, back, second);
     }
-    Finish(self, second);
-    ncclCommDestroy(back);
-  });
-  return machine.reports();
+  };
+  return RunTwoCommunicators({.devices = 2,
+                              .collective_timeout_seconds = kDeadlockSeconds,
+                              .share_queues = true},
+                             body);
 }
 
 TEST(NcclOrderTest, StreamsThatShareAQueueKeepEachOtherUp) {
