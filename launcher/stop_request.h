@@ -26,13 +26,11 @@ class StopRequest {
   StopRequest(const StopRequest&) = delete;
   StopRequest& operator=(const StopRequest&) = delete;
 
-  // Cheap enough for every step. Once true it stays true.
-  bool requested() const { return signal() != 0 || TimeIsUp(); }
-
   // The signal that asked first, or 0.
   int signal() const;
 
   // For messages: "SIGTERM", "the time limit of 60 s", or "" without a request.
+  // Cheap enough for every step.
   std::string reason() const;
 
  private:

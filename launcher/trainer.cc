@@ -81,10 +81,9 @@ absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(const RunArgs& args) {
   const auto load = [&](int64_t micro_batch, Batch& batch) {
     return loader_.Load(step, micro_batch, batch);
   };
-  // An attempt without the run stops, and learns why at its last checkpoint.
-  const bool stop = args.stop.requested() || args.checkpointing.SeenTakenOver();
   COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
-                       step_->Run(step, load, stop));
+                       step_->Run(step, load, WishToStop(args)));
+  stop_reason_ = result.stop_reason;
   Count(result);
   const std::optional<End> end =
       ReplicasAgree() ? EndAfter(result, args.last_step) : End::kReplicasDiffer;
@@ -97,6 +96,14 @@ absl::StatusOr<std::optional<Trainer::End>> Trainer::Step(const RunArgs& args) {
   }
   COG_RETURN_IF_ERROR(EvaluateIfDue(end, args.reporter));
   return end;
+}
+
+std::string Trainer::WishToStop(const RunArgs& args) const {
+  // Whether that is so shows when the checkpoint of the end is written.
+  if (args.checkpointing.SeenTakenOver()) return "another attempt of this run";
+  const std::string reason = args.stop.reason();
+  if (args.stop.signal() == 0 || context_.rank() == 0) return reason;
+  return absl::StrCat(reason, " to rank ", context_.rank());
 }
 
 void Trainer::Count(const TrainingStep::Result& result) {
@@ -117,7 +124,7 @@ std::optional<Trainer::End> Trainer::EndAfter(
     return End::kGaveUp;
   }
   if (state_.step() == last_step) return End::kTrained;
-  if (result.stop_requested) return End::kStopped;
+  if (!result.stop_reason.empty()) return End::kStopped;
   return std::nullopt;
 }
 

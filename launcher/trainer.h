@@ -40,7 +40,7 @@ class Trainer {
   // How Run() ended.
   enum class End {
     kTrained,         // all steps are done
-    kStopped,         // a stop was requested
+    kStopped,         // for stop_reason()
     kGaveUp,          // too many steps in a row were skipped
     kReplicasDiffer,  // see differences()
     kTakenOver,       // another attempt owns the run
@@ -57,6 +57,8 @@ class Trainer {
   // other ranks waiting.
   absl::StatusOr<End> Run(const RunArgs& args);
 
+  // "SIGTERM to rank 3", "the time limit of 60 s", after kStopped.
+  const std::string& stop_reason() const { return stop_reason_; }
   // Which weights differ on which ranks, after kReplicasDiffer.
   const std::string& differences() const { return differences_; }
   // Writes what weights and gradients of this rank look like to `path`.
@@ -77,6 +79,8 @@ class Trainer {
 
   // The next step. How the run ends with it, none if it goes on.
   absl::StatusOr<std::optional<End>> Step(const RunArgs& args);
+  // Why this rank wants to stop; empty if it does not.
+  std::string WishToStop(const RunArgs& args) const;
   void Count(const TrainingStep::Result& result);
   // The same on every rank.
   std::optional<End> EndAfter(const TrainingStep::Result& result,
@@ -96,6 +100,7 @@ class Trainer {
   std::unique_ptr<TrainingStep> step_;
   std::optional<Evaluator> evaluator_;
   CheckpointTrainState state_;
+  std::string stop_reason_;
   std::string differences_;
   bool peak_measured_ = false;
 };

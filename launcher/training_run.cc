@@ -166,12 +166,12 @@ absl::Status Begin(const TrainingRunOptions& options, RankContext& context,
 
 // What ended the run before its last step; empty: nothing.
 std::string StoppedBy(Trainer::End end, const RunConfig& config,
-                      const StopRequest& stop) {
+                      const Trainer& trainer) {
   switch (end) {
     case Trainer::End::kTrained:
       return "";
     case Trainer::End::kStopped:
-      return stop.requested() ? stop.reason() : "a request to another rank";
+      return trainer.stop_reason();
     case Trainer::End::kGaveUp:
       return absl::StrCat(config.resilience().max_consecutive_skips(),
                           " steps in a row whose loss or gradient norm is not "
@@ -276,7 +276,7 @@ absl::StatusOr<ExitCode> Train(const TrainingRunOptions& options,
   const RunDirectory directory(config.run_dir());
   const absl::Status written = WriteLast(end, directory, context, parts);
   if (absl::IsAborted(written)) end = Trainer::End::kTakenOver;
-  const std::string stopped_by = StoppedBy(end, config, stop);
+  const std::string stopped_by = StoppedBy(end, config, *parts.trainer);
   if (parts.reporter != nullptr) {
     const bool has_weights = written.ok() && end == Trainer::End::kTrained;
     parts.reporter->End(

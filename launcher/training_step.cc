@@ -91,7 +91,7 @@ absl::StatusOr<StepPlan> TrainingStep::PlanOn(RankContext& meta,
   COG_ASSIGN_OR_RETURN(const std::unique_ptr<TrainingStep> step,
                        Allocate(config, meta));
   const auto no_load = [](int64_t, Batch&) { return absl::OkStatus(); };
-  COG_RETURN_IF_ERROR(step->Run(1, no_load, /*stop=*/false).status());
+  COG_RETURN_IF_ERROR(step->Run(1, no_load).status());
   StepPlan plan = step->Measure();
   if (config.data().validation_size() > 0) {
     COG_RETURN_IF_ERROR(step->Evaluate(no_load));
@@ -127,9 +127,8 @@ StepPlan TrainingStep::Measure() const {
   return plan;
 }
 
-absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
-                                                       LoadMicroBatch load,
-                                                       bool stop) {
+absl::StatusOr<TrainingStep::Result> TrainingStep::Run(
+    int64_t step, LoadMicroBatch load, absl::string_view stop_reason) {
   CurrentRankTag().step = step;
   const double start = MonotonicSeconds();
   Result result;
@@ -140,7 +139,7 @@ absl::StatusOr<TrainingStep::Result> TrainingStep::Run(int64_t step,
   COG_RETURN_IF_ERROR(graph_.Run([&] { EnqueuePasses(step); }));
   COG_RETURN_IF_ERROR(loaded);  // not before: nothing may be under way
   context_.streams.compute->Synchronize();
-  const StepTotals mine = LocalTotals(stop);
+  const StepTotals mine = LocalTotals(stop_reason);
   const double loss_known = MonotonicSeconds();
   Update(Total(*context_.groups.world, mine), result);
   ReachUpdate(step);
@@ -184,19 +183,19 @@ float TrainingStep::GradientScale() const {
   return 1.0f / static_cast<float>(TokensPerStep(config_));
 }
 
-StepTotals TrainingStep::LocalTotals(bool stop) {
+StepTotals TrainingStep::LocalTotals(absl::string_view stop_reason) {
   Optimizer::Norm norm = optimizer_.LocalNorm();
   return {.loss = runner_->TakeLoss().sum,
           .squares = norm.squares,
           .culprit = std::move(norm.culprit),
-          .stop = stop};
+          .stop_reason = std::string(stop_reason)};
 }
 
 void TrainingStep::Update(const StepTotals& totals, Result& result) {
   result.loss =
       totals.loss.Value() / static_cast<double>(TokensPerStep(config_));
   result.grad_norm = std::sqrt(totals.squares.Value());
-  result.stop_requested = totals.stop;
+  result.stop_reason = totals.stop_reason;
   result.skipped =
       !std::isfinite(result.loss) || !std::isfinite(result.grad_norm);
   if (result.skipped) {

@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "launcher/memory_plan.h"
 #include "launcher/model_runner.h"
 #include "launcher/step_graph.h"
@@ -38,7 +39,7 @@ class TrainingStep {
     bool skipped = false;
     // Where skipped: a tensor whose gradient is not finite, if any.
     std::string culprit;
-    bool stop_requested = false;  // on any rank
+    std::string stop_reason;  // of the first rank that gave one
     // Wall time on this rank. On a device that works by itself it is that
     // within Run() from one step's loss to the next, so that the update counts
     // with the step after it.
@@ -62,10 +63,12 @@ class TrainingStep {
   // Likewise for this rank.
   const StepPlan& plan() const { return plan_; }
 
-  // Update number `step`, from 1. `stop`: this rank's request to stop, which
-  // travels with the loss. Collective. The host waits once, for loss and norm;
-  // the update is enqueued on the compute stream.
-  absl::StatusOr<Result> Run(int64_t step, LoadMicroBatch load, bool stop);
+  // Update number `step`, from 1. `stop_reason`: why this rank wants the run to
+  // stop, empty if it does not; it travels with the loss. Collective. The host
+  // waits once, for loss and norm; the update is enqueued on the compute
+  // stream.
+  absl::StatusOr<Result> Run(int64_t step, LoadMicroBatch load,
+                             absl::string_view stop_reason = "");
 
   // Forward passes alone; the runner has the loss. Collective.
   absl::Status Evaluate(LoadMicroBatch load);
@@ -96,7 +99,7 @@ class TrainingStep {
   // Of every target's cross-entropy in the loss.
   float GradientScale() const;
   // Waits for the passes.
-  StepTotals LocalTotals(bool stop);
+  StepTotals LocalTotals(absl::string_view stop_reason);
   // With all ranks' totals, unless these are not finite.
   void Update(const StepTotals& totals, Result& result);
   void ReachUpdate(int64_t step);  // where a fault may be injected

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/types/span.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "runtime/check.h"
 
 namespace cogdist {
@@ -11,14 +12,14 @@ namespace {
 
 constexpr size_t kSumBytes = ExactSum::kWords * sizeof(int64_t);
 
-// Both sums' words, a byte for the stop, and the culprit's name.
+// Both sums' words, the culprit's name and, after a zero, the stop's reason.
 std::string Encode(StepTotals& totals) {
   std::string text;
   for (ExactSum* sum : {&totals.loss, &totals.squares}) {
     text.append(reinterpret_cast<const char*>(sum->words().data()), kSumBytes);
   }
-  text.push_back(totals.stop ? 1 : 0);
-  return text + totals.culprit;
+  return absl::StrCat(text, totals.culprit, absl::string_view("\0", 1),
+                      totals.stop_reason);
 }
 
 StepTotals Decode(const std::string& text) {
@@ -27,8 +28,10 @@ StepTotals Decode(const std::string& text) {
   std::memcpy(totals.loss.words().data(), text.data(), kSumBytes);
   std::memcpy(totals.squares.words().data(), text.data() + kSumBytes,
               kSumBytes);
-  totals.stop = text[2 * kSumBytes] != 0;
-  totals.culprit = text.substr(2 * kSumBytes + 1);
+  const size_t zero = text.find('\0', 2 * kSumBytes);
+  COG_CHECK_NE(zero, std::string::npos);
+  totals.culprit = text.substr(2 * kSumBytes, zero - 2 * kSumBytes);
+  totals.stop_reason = text.substr(zero + 1);
   return totals;
 }
 
@@ -38,7 +41,7 @@ void StepTotals::Merge(const StepTotals& other) {
   loss.Merge(other.loss);
   squares.Merge(other.squares);
   if (culprit.empty()) culprit = other.culprit;
-  stop = stop || other.stop;
+  if (stop_reason.empty()) stop_reason = other.stop_reason;
 }
 
 StepTotals Total(Communicator& world, StepTotals mine) {

@@ -17,7 +17,9 @@ struct StepTotals {
   ExactSum squares;  // of gradients; each parameter counted on one rank
   // A tensor whose gradient is not finite; of several ranks' the first one's.
   std::string culprit;
-  bool stop = false;  // on any rank
+  // Who or what asks for the run's stop, empty: nobody. Of several ranks' the
+  // first one's.
+  std::string stop_reason;
 
   // Adds those of another rank, in rank order.
   void Merge(const StepTotals& other);

@@ -145,7 +145,7 @@ class StepBenchmark {
     };
     const double waited = WaitedSeconds();
     COG_ASSIGN_OR_RETURN(const TrainingStep::Result result,
-                         training_.Run(++step_, load, /*stop=*/false));
+                         training_.Run(++step_, load));
     if (samples == nullptr) return absl::OkStatus();
     const Pipeline::Stats& pipeline = training_.runner().pipeline().stats();
     samples->seconds.push_back(result.seconds);

@@ -236,16 +236,17 @@ TEST_F(FailureLayoutsTest, AStopRequestStopsAllRanksAfterTheSameStep) {
        std::vector<std::pair<std::string, std::string>>{
            {"TERM", kTensorPipeline}, {"USR1", kContextZero3}}) {
     SCOPED_TRACE(absl::StrCat(layout, signal));
+    std::filesystem::remove_all(dir_ / "run");
     // Only one rank is asked.
     std::ofstream(dir_ / "rank.sh")
         << COGDIST_BINARY << " config.pbtxt --resume none "
         << "--set train_steps=100000000 " << layout << "&\n"
-        << "[ $OMPI_COMM_WORLD_RANK != 3 ] || { sleep 3; kill -" << signal
-        << " $!; }\nwait $!\n";
+        << "[ $OMPI_COMM_WORLD_RANK != 3 ] || { " << kAwaitStep << "; kill -"
+        << signal << " $!; }\nwait $!\n";
     const ProcessResult job = MpiRun("-np 4 bash rank.sh");
     EXPECT_EQ(job.exit_code, 75) << job.output;
-    EXPECT_THAT(job.output, HasSubstr("stopped by a request to another rank "
-                                      "after step"));
+    EXPECT_THAT(job.output, HasSubstr(absl::StrCat("stopped by SIG", signal,
+                                                   " to rank 3 after step")));
     EXPECT_THAT(job.output, HasSubstr("start again to go on from run/"));
   }
 }
@@ -257,7 +258,8 @@ TEST_F(FailureLayoutsTest, TheTimeLimitStopsAllRanks) {
                          "--set train_steps=100000000 --set "
                          "time_limit_seconds=1"));
   EXPECT_EQ(job.exit_code, 75) << job.output;
-  EXPECT_THAT(job.output, HasSubstr("stopped by the time limit"));
+  EXPECT_THAT(job.output,
+              HasSubstr("stopped by the time limit of 1 s after step"));
 }
 
 // Stages and tensor-parallel ranks meet the same wrong token; none is left

@@ -66,7 +66,7 @@ TEST_P(PlanTest, PlannedBytesAreTheMeasuredPeak) {
       return absl::OkStatus();
     };
     const int64_t before_step = context.device->memory().peak_bytes;
-    ASSERT_TRUE((*step)->Run(1, load, false).ok());
+    ASSERT_TRUE((*step)->Run(1, load).ok());
     ASSERT_TRUE((*step)->Evaluate(load).ok());
     // A step allocates nothing, and the plan said how much there would be.
     const int64_t peak = context.device->memory().peak_bytes;

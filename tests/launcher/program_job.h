@@ -26,6 +26,10 @@ class ProgramJob : public ::testing::Test {
       "the quick brown fox jumps over the lazy dog, again and again, until the "
       "evening comes.";
 
+  // Shell: waits until the job in the background has made a step.
+  static constexpr char kAwaitStep[] =
+      "timeout 60 bash -c 'until [ -s run/metrics.jsonl ]; do sleep 0.1; done'";
+
   // Writes config.pbtxt and prepares "text", as bytes, with further `flags`.
   explicit ProgramJob(absl::string_view config,
                       absl::string_view sentence = kShort,

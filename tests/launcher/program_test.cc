@@ -149,11 +149,11 @@ TEST_F(ProgramTest, AStopRequestEndsCleanly) {
 }
 
 TEST_F(ProgramTest, MpirunPassesAStopRequestOn) {
-  const ProcessResult stopped = RunShell(
-      absl::StrCat(kMpiRun, "-np 2 ", COGDIST_BINARY,
-                   " config.pbtxt --set train_steps=100000000 & sleep 3; kill "
-                   "-USR1 $!; wait $!"),
-      dir_.path());
+  const ProcessResult stopped =
+      RunShell(absl::StrCat(kMpiRun, "-np 2 ", COGDIST_BINARY,
+                            " config.pbtxt --set train_steps=100000000 & ",
+                            kAwaitStep, "; kill -USR1 $!; wait $!"),
+               dir_.path());
   EXPECT_EQ(stopped.exit_code, 75) << stopped.output;
   EXPECT_THAT(stopped.output, HasSubstr("start again to go on from"));
 }
@@ -239,13 +239,14 @@ TEST_F(ProgramTest, TheLastOfSomeStepsIsWrittenAndEvaluated) {
 TEST_F(ProgramTest, AnyRankCanBeAskedToStop) {
   std::ofstream(dir_ / "rank.sh")
       << COGDIST_BINARY << " config.pbtxt --set train_steps=100000000 &\n"
-      << "[ $OMPI_COMM_WORLD_RANK = 0 ] || { sleep 2; kill -TERM $!; }\n"
+      << "[ $OMPI_COMM_WORLD_RANK = 0 ] || { " << kAwaitStep
+      << "; kill -TERM $!; }\n"
       << "wait $!\n";
   const ProcessResult stopped =
       RunShell(absl::StrCat(kMpiRun, "-np 2 bash rank.sh"), dir_.path());
   EXPECT_EQ(stopped.exit_code, 75) << stopped.output;
-  EXPECT_THAT(stopped.output, HasSubstr("stopped by a request to another rank "
-                                        "after step"));
+  EXPECT_THAT(stopped.output,
+              HasSubstr("stopped by SIGTERM to rank 1 after step"));
 }
 
 // Foreign data has no meta file, so a wrong id is met while training: the

@@ -79,7 +79,7 @@ TEST_P(StepWaitsTest, TheHostWaitsOnceAStep) {
   const auto load = [](int64_t, Batch&) { return absl::OkStatus(); };
   for (int step = 1; step <= 3; ++step) {
     const int before = waits;
-    const auto result = (*training)->Run(step, load, /*stop=*/false);
+    const auto result = (*training)->Run(step, load);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_FALSE(result->skipped);
     EXPECT_EQ(waits - before, 1);

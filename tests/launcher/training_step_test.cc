@@ -64,15 +64,15 @@ void RunRanks(int size, const RunConfig& config, const Body& body) {
   });
 }
 
-absl::StatusOr<TrainingStep::Result> RunStep(RankContext& context,
-                                             TrainingStep& training,
-                                             int64_t step, bool stop = false) {
+absl::StatusOr<TrainingStep::Result> RunStep(
+    RankContext& context, TrainingStep& training, int64_t step,
+    absl::string_view stop_reason = "") {
   const int64_t share = kBatch / context.world_size();
   const auto load = [&](int64_t index, Batch& batch) {
     LoadSample(step, context.rank() * share + index, batch);
     return absl::OkStatus();
   };
-  return training.Run(step, load, stop);
+  return training.Run(step, load, stop_reason);
 }
 
 // Loss and gradient norm of every step, as the last rank sees them.
@@ -157,9 +157,10 @@ TEST(TrainingStepTest, PlannedBytesAreTheMeasuredPeak) {
 
 TEST(TrainingStepTest, OneRanksStopRequestReachesAll) {
   RunRanks(3, SmallConfig(), [](RankContext& context, TrainingStep& training) {
-    EXPECT_FALSE(RunStep(context, training, 1)->stop_requested);
-    EXPECT_TRUE(
-        RunStep(context, training, 2, context.rank() == 1)->stop_requested);
+    EXPECT_EQ(RunStep(context, training, 1)->stop_reason, "");
+    const std::string mine =
+        context.rank() == 0 ? "" : absl::StrCat("wish of ", context.rank());
+    EXPECT_EQ(RunStep(context, training, 2, mine)->stop_reason, "wish of 1");
   });
 }
 
@@ -175,7 +176,7 @@ TEST(TrainingStepTest, ANonFiniteGradientOnOneRankSkipsTheUpdateOnAll) {
       return absl::OkStatus();
     };
     if (context.rank() == 1) weight = std::nanf("");
-    const auto result = training.Run(1, load, false);
+    const auto result = training.Run(1, load);
     EXPECT_TRUE(result->skipped);
     if (context.rank() == 0) {
       EXPECT_EQ(weight, before);

@@ -329,7 +329,7 @@ TEST(DataParallelTest, CopiesAreSummedAfterReplicasAndCountOnce) {
       COG_CHECK_OK(optimizer.status());
       StepTotals mine = {
           .squares = NormOf(*optimizer, *context.streams.compute).squares,
-          .stop = context.rank() == 4};
+          .stop_reason = context.rank() == 4 ? "asked" : ""};
       mine.loss.Add(context.rank());
       if (context.rank() >= 2) {
         mine.culprit = absl::StrCat("of rank ", context.rank());
@@ -338,7 +338,7 @@ TEST(DataParallelTest, CopiesAreSummedAfterReplicasAndCountOnce) {
       EXPECT_EQ(totals.squares.Value(), 7700 * 9 + 9001 * 225 + 50 * 225);
       EXPECT_EQ(totals.loss.Value(), 15);
       EXPECT_EQ(totals.culprit, "of rank 2");
-      EXPECT_TRUE(totals.stop);
+      EXPECT_EQ(totals.stop_reason, "asked");
     });
   }
 }

@@ -57,7 +57,7 @@ inline absl::StatusOr<TrainingStep::Result> RunRandomStep(
     LoadRandomBatch(config, context, step, index, batch);
     return absl::OkStatus();
   };
-  return training.Run(step, load, /*stop=*/false);
+  return training.Run(step, load);
 }
 
 // Writes initial weights for `run`'s network to `path`, such that no attention
