@@ -453,9 +453,9 @@ TEST(NcclCommunicatorTest, SplitsIntoReorderedGroups) {
   EXPECT_THAT(machine.reports(), IsEmpty());
 }
 
-TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
-  Machine machine({.devices = 2});
-  machine.FailCall("ncclGetUniqueId", 1, 2);
+// What two ranks get for a communicator.
+std::vector<absl::Status> MakeCommunicators() {
+  std::vector<absl::Status> made(2);
   ThreadHub hub(2);
   std::vector<std::thread> threads;
   for (int rank = 0; rank < 2; ++rank) {
@@ -466,10 +466,39 @@ TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
       const auto world = CogdistGpuBackend()->create_communicator(
           std::make_unique<HostCommunicator>(hub.Connect(rank), host_device),
           *device);
-      EXPECT_EQ(world.status().code(), absl::StatusCode::kUnavailable);
+      made[rank] = world.status();
     });
   }
   for (std::thread& thread : threads) thread.join();
+  return made;
+}
+
+TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
+  Machine machine({.devices = 2});
+  machine.FailCall("ncclGetUniqueId", 1, 2);
+  for (const absl::Status& made : MakeCommunicators()) {
+    EXPECT_EQ(made.code(), absl::StatusCode::kUnavailable);
+  }
+}
+
+TEST(NcclCommunicatorTest, AnOldNcclIsRefused) {
+  const Machine machine({.devices = 2, .nccl_version = 22507});
+  for (const absl::Status& made : MakeCommunicators()) {
+    EXPECT_EQ(made.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(made.message(), AllOf(HasSubstr("NCCL 2.25.7 begins"),
+                                      HasSubstr("install NCCL 2.26 or later")));
+  }
+}
+
+// Its peer would wait for it within NCCL.
+TEST(NcclCommunicatorDeathTest, WhoCannotJoinEnds) {
+  const auto join = [] {
+    Machine machine({.devices = 2});
+    machine.FailCall("ncclCommInitRank", 1, 2);
+    MakeCommunicators();
+  };
+  EXPECT_DEATH(join(),
+               "rank .*ncclCommInitRank failed: unhandled system error");
 }
 
 TEST(GpuModuleTest, AMissingModuleIsNamed) {

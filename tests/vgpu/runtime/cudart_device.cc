@@ -85,6 +85,12 @@ const char* cudaGetErrorString(cudaError_t error) {
 // Kernels' launches are what has no other way to tell; here they have none.
 cudaError_t cudaGetLastError() { return Call("cudaGetLastError").error; }
 
+cudaError_t cudaDriverGetVersion(int* driverVersion) {
+  Call call("cudaDriverGetVersion");
+  *driverVersion = call.machine.options().driver_version;
+  return call.error;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   Call call("cudaGetDeviceCount");
   *count = call.machine.num_devices();
