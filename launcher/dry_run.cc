@@ -99,8 +99,10 @@ absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
   }
   PrintPlans(config, {.mesh = mesh, .device = device}, plans, out);
   const AvailableMemory available = AvailableHere(device);
-  const MemoryLimit limit = {.bytes = available.gpu.value_or(available.host),
-                             .device = device};
+  const MemoryLimit limit =
+      available.gpu.has_value()
+          ? MemoryLimit::OfGpu(*available.gpu, mesh.world_size())
+          : MemoryLimit{.bytes = available.host, .device = device};
   for (size_t stage = 0; stage < plans.size(); ++stage) {
     const int64_t needed = limit.NeedOf(plans[stage].memory);
     if (needed <= limit.bytes) continue;

@@ -99,14 +99,14 @@ absl::Status CheckHost(const RunConfig& config, const Placement& placement,
 absl::Status CheckGpu(const RunConfig& config, const Placement& placement,
                       absl::Span<const PlacedPlan> plans,
                       int64_t available_bytes) {
-  const MemoryLimit limit = {.bytes = available_bytes,
-                             .device = DeviceType::kCuda};
+  const MemoryLimit limit =
+      MemoryLimit::OfGpu(available_bytes, placement.world_size);
   const int64_t need = limit.NeedOf(plans[placement.rank].plan.memory);
-  if (need <= available_bytes) return absl::OkStatus();
+  if (need <= limit.bytes) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "model: a rank needs ", FormatBytes(need),
-      " of GPU memory by plan, and its GPU has ", FormatBytes(available_bytes),
-      " left; ",
+      " of GPU memory by plan, and its GPU has ", FormatBytes(limit.bytes),
+      placement.world_size > 1 ? " left beside what NCCL takes; " : " left; ",
       MemoryAdvice(config, placement.world_size, {placement.rank}, limit)));
 }
 

@@ -20,6 +20,14 @@ struct MemoryLimit {
   int64_t bytes = 0;
   DeviceType device = DeviceType::kCpu;
 
+  // Of a GPU with so many bytes left, but for what NCCL takes among several
+  // ranks and no plan knows: a GiB, a generous guess.
+  static MemoryLimit OfGpu(int64_t available_bytes, int world_size) {
+    constexpr int64_t kNcclBytes = int64_t{1} << 30;
+    return {.bytes = available_bytes - (world_size > 1 ? kNcclBytes : 0),
+            .device = DeviceType::kCuda};
+  }
+
   int64_t NeedOf(const MemoryPlan& plan) const {
     return device == DeviceType::kCuda ? plan.device() : plan.total();
   }

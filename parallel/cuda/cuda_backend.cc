@@ -1,5 +1,6 @@
 // The CUDA module's entry.
 
+#include <cstdlib>
 #include <utility>
 
 #include "kernels/cuda/operations.h"
@@ -24,8 +25,12 @@ constexpr GpuBackend kBackend = {
     .create_device = CreateDevice,
     .create_communicator = NcclCommunicator::Create};
 
+// Before CUDA and NCCL look at the environment.
 const GpuBackend* Prepare() {
   PrepareNcclOrder();
+  // A step that was recorded learns of a failure only that it does not end:
+  // NCCL itself says why.
+  setenv("NCCL_DEBUG", "WARN", /*overwrite=*/0);
   return &kBackend;
 }
 

@@ -172,12 +172,13 @@ TEST(MemoryCheckTest, ARankHasItsGpuForItself) {
         CheckMemory(Config(), {.rank = rank, .world_size = 2}, plans, available)
             .message());
   };
-  EXPECT_EQ(check(0, {.host = 2 * kGiB, .gpu = 5 * kGiB}), "");
-  EXPECT_EQ(check(1, {.host = 2 * kGiB, .gpu = 2 * kGiB}), "");
-  EXPECT_THAT(check(0, {.host = 2 * kGiB, .gpu = 5 * kGiB - 1}),
-              HasSubstr("model: a rank needs 5.00 GiB of GPU memory by plan, "
-                        "and its GPU has 5.00 GiB left; set "));
-  EXPECT_EQ(check(1, {.host = 2 * kGiB - 1, .gpu = 5 * kGiB}),
+  EXPECT_EQ(check(0, {.host = 2 * kGiB, .gpu = 6 * kGiB}), "");
+  EXPECT_EQ(check(1, {.host = 2 * kGiB, .gpu = 3 * kGiB}), "");
+  EXPECT_THAT(
+      check(0, {.host = 2 * kGiB, .gpu = 6 * kGiB - 1}),
+      HasSubstr("model: a rank needs 5.00 GiB of GPU memory by plan, and its "
+                "GPU has 5.00 GiB left beside what NCCL takes; set "));
+  EXPECT_EQ(check(1, {.host = 2 * kGiB - 1, .gpu = 6 * kGiB}),
             "model: the 2 ranks here need 2.00 GiB (1.00 GiB a rank at most) "
             "of host memory by plan for copies of checkpoints, and this "
             "machine has 2.00 GiB left; use fewer ranks on each machine");

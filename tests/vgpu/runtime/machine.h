@@ -44,7 +44,7 @@ inline constexpr bool kShadowByDefault = true;
 
 struct Options {
   int devices = 1;
-  int64_t memory_bytes = int64_t{1} << 30;  // of each device
+  int64_t memory_bytes = int64_t{4} << 30;  // of each device
   int compute_capability = 80;              // of each, 8.0
   // Not 0: streams pause for random times before what they do, drawn anew for
   // every seed, so that another order of independent work comes up.
