@@ -83,6 +83,9 @@ Machine::Machine(const Options& options)
 
 Machine::~Machine() {
   FlushStreams();
+  // Each may still wait for a signal of another: none goes before all are done.
+  for (auto& [handle, stream] : streams_) stream->End();
+  for (auto& stream : retired_) stream->End();
   streams_.clear();
   retired_.clear();
   TheMachine().store(nullptr);

@@ -50,6 +50,22 @@ float ReadBack(const float* x, cudaStream_t stream) {
   return value;
 }
 
+// Streams still wait for each other when the machine goes.
+TEST(StreamTest, AllEndBeforeAnyGoes) {
+  Machine machine({.delay_us = {{"cudaStreamWaitEvent", 50000}}});
+  std::array<cudaStream_t, 4> streams;
+  for (cudaStream_t& stream : streams) stream = MakeStream();
+  for (const cudaStream_t from : streams) {
+    const cudaEvent_t event = MakeEvent();
+    EXPECT_EQ(cudaEventRecord(event, from), cudaSuccess);
+    for (const cudaStream_t to : streams) {
+      if (to == from) continue;
+      EXPECT_EQ(cudaStreamWaitEvent(to, event, 0), cudaSuccess);
+    }
+    EXPECT_EQ(cudaEventDestroy(event), cudaSuccess);
+  }
+}
+
 TEST(MemoryTest, CountsBytesExactly) {
   Machine machine({});
   float* const a = Allocate(1000);

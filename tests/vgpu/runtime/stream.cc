@@ -28,10 +28,15 @@ Stream::Stream(Machine& machine, int device, uint64_t number,
       thread_([this] { Run(); }) {}
 
 Stream::~Stream() {
+  End();
+  delete head_;
+}
+
+void Stream::End() {
+  if (!thread_.joinable()) return;
   Append(nullptr, nullptr);
   Flush();
   thread_.join();
-  delete head_;
 }
 
 std::string Stream::ToString() const {

@@ -31,8 +31,9 @@ class Stream : public CUstream_st {
  public:
   // `queue` may be null: none, for whom nothing is in the way.
   Stream(Machine& machine, int device, uint64_t number, HardwareQueue* queue);
-  // Does all that is enqueued first.
   ~Stream() override;
+  // Does all that is enqueued, and takes no more.
+  void End();
 
   int device() const { return device_; }
   Machine& machine() const { return machine_; }
