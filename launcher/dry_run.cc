@@ -111,7 +111,7 @@ absl::Status DryRunFor(const RunConfig& config, int64_t ranks,
         << (available.gpu.has_value()
                 ? " of GPU memory by plan, and this machine's GPU has "
                 : " of memory by plan, and this machine has ")
-        << FormatBytes(limit.bytes) << " left; "
+        << FormatLeft(limit, mesh.world_size()) << "; "
         << MemoryAdvice(config, mesh.world_size(), {rank}, limit) << std::endl;
     break;
   }

@@ -105,8 +105,8 @@ absl::Status CheckGpu(const RunConfig& config, const Placement& placement,
   if (need <= limit.bytes) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "model: a rank needs ", FormatBytes(need),
-      " of GPU memory by plan, and its GPU has ", FormatBytes(limit.bytes),
-      placement.world_size > 1 ? " left beside what NCCL takes; " : " left; ",
+      " of GPU memory by plan, and its GPU has ",
+      FormatLeft(limit, placement.world_size), "; ",
       MemoryAdvice(config, placement.world_size, {placement.rank}, limit)));
 }
 

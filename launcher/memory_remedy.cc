@@ -221,6 +221,12 @@ class Search {
 
 }  // namespace
 
+std::string FormatLeft(const MemoryLimit& limit, int world_size) {
+  const bool shared = limit.device == DeviceType::kCuda && world_size > 1;
+  return absl::StrCat(FormatBytes(limit.bytes), " left",
+                      shared ? " beside what NCCL takes" : "");
+}
+
 std::string FormatNeed(const MemoryNeed& need, size_t ranks) {
   if (ranks == 1) return FormatBytes(need.total);
   return absl::StrCat(FormatBytes(need.total), " (", FormatBytes(need.largest),

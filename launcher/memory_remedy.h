@@ -3,6 +3,7 @@
 #ifndef COGDIST_LAUNCHER_MEMORY_REMEDY_H_
 #define COGDIST_LAUNCHER_MEMORY_REMEDY_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +25,8 @@ struct MemoryLimit {
   // ranks and no plan knows: a GiB, a generous guess.
   static MemoryLimit OfGpu(int64_t available_bytes, int world_size) {
     constexpr int64_t kNcclBytes = int64_t{1} << 30;
-    return {.bytes = available_bytes - (world_size > 1 ? kNcclBytes : 0),
+    const int64_t for_nccl = world_size > 1 ? kNcclBytes : 0;
+    return {.bytes = std::max<int64_t>(available_bytes - for_nccl, 0),
             .device = DeviceType::kCuda};
   }
 
@@ -38,6 +40,10 @@ struct MemoryNeed {
   int64_t total = 0;
   int64_t largest = 0;  // of one rank
 };
+
+// "5 GiB left", of a GPU among several ranks "5 GiB left beside what NCCL
+// takes".
+std::string FormatLeft(const MemoryLimit& limit, int world_size);
 
 // "5 GiB", or of several ranks "20 GiB (5.1 GiB a rank at most)".
 std::string FormatNeed(const MemoryNeed& need, size_t ranks);

@@ -101,7 +101,7 @@ void NcclCommunicator::Init(const ncclUniqueId& id) {
 // thread would do next.
 void NcclCommunicator::Greet(Stream& stream, char* bytes) {
   const cudaStream_t on = AsCudaStream(stream).handle();
-  cudaMemsetAsync(bytes, 0, 2, on);
+  stream.FillZero(bytes, 2);
   Check(ncclGroupStart(), "ncclGroupStart");
   Check(ncclSend(bytes, 1, ncclUint8, (rank() + 1) % size(), comm_, on),
         "ncclSend");

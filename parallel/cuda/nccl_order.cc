@@ -48,8 +48,10 @@ absl::Status CheckNcclOrder() {
 }
 
 Communicator::Overlap NcclOverlap() {
-  const absl::string_view order = std::getenv(kLaunchOrder);
-  if (order != "1") return Communicator::Overlap::kAlways;
+  const char* const order = std::getenv(kLaunchOrder);
+  if (order == nullptr || absl::string_view(order) != "1") {
+    return Communicator::Overlap::kAlways;
+  }
   // As NCCL decides (getImplicitOrder() in its src/enqueue.cc).
   const int driver = DriverVersion();
   if (driver < 12030) return Communicator::Overlap::kNever;

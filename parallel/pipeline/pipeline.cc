@@ -1,6 +1,5 @@
 #include "parallel/pipeline/pipeline.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "runtime/status_macros.h"
 
 namespace cogdist {
+
 absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const Args& args) {
   const PipelineShape shape = {.ranks = args.group.size(),
                                .chunks = args.chunks,
@@ -20,6 +20,12 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const Args& args) {
         ", but parallel.pipeline is 1: chunks are interleaved over two or more "
         "ranks; set virtual_pipeline to 1"));
   }
+  if (args.group.overlap() == Communicator::Overlap::kNever) {
+    return absl::FailedPreconditionError(
+        "parallel.pipeline: messages between stages have to be under way side "
+        "by side, which this GPU's driver cannot do; update it to one for CUDA "
+        "12.3 or later, or set parallel.pipeline: 1");
+  }
   auto pipeline =
       std::unique_ptr<Pipeline>(new Pipeline(args, shape, args.group.rank()));
   COG_RETURN_IF_ERROR(pipeline->CreateLinks(args));
@@ -29,6 +35,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const Args& args) {
 Pipeline::Pipeline(const Args& args, const PipelineShape& shape, int rank)
     : shape_(shape),
       rank_(rank),
+      overlap_(args.group.overlap()),
       training_(TrainingSchedule(shape, rank)),
       inputs_(NumSlots(training_)) {
   COG_CHECK_GE(args.boundary.num_elements(), 1);
@@ -72,31 +79,19 @@ absl::Status Pipeline::CreateLinks(const Args& args) {
       Connect(args.group, 1, last(shape_.ranks - 1), "pipeline activations"));
   COG_ASSIGN_OR_RETURN(const Neighbours backward,
                        Connect(args.group, -1, last(0), "pipeline gradients"));
-  const auto waits = [](const std::unique_ptr<Communicator>& channel) {
-    return channel->overlap() == Communicator::Overlap::kNever;
+  const auto link = [&args](const Neighbours& ranks, int received, int sent) {
+    return PipelineLink::Create({.before = ranks.before,
+                                 .after = ranks.after,
+                                 .compute = &args.compute,
+                                 .shape = args.boundary,
+                                 .dtype = args.dtype,
+                                 .receive_buffers = received,
+                                 .send_buffers = sent});
   };
-  if (std::any_of(channels_.begin(), channels_.end(), waits)) {
-    return absl::FailedPreconditionError(
-        "parallel.pipeline: messages between stages have to be under way side "
-        "by side, which this GPU's driver cannot do; update it to one for CUDA "
-        "12.3 or later, or set parallel.pipeline: 1");
-  }
   COG_ASSIGN_OR_RETURN(activations_,
-                       PipelineLink::Create({.before = forward.before,
-                                             .after = forward.after,
-                                             .compute = &args.compute,
-                                             .shape = args.boundary,
-                                             .dtype = args.dtype,
-                                             .receive_buffers = buffers.inputs,
-                                             .send_buffers = buffers.outputs}));
-  COG_ASSIGN_OR_RETURN(
-      gradients_, PipelineLink::Create({.before = backward.before,
-                                        .after = backward.after,
-                                        .compute = &args.compute,
-                                        .shape = args.boundary,
-                                        .dtype = args.dtype,
-                                        .receive_buffers = buffers.d_outputs,
-                                        .send_buffers = buffers.d_inputs}));
+                       link(forward, buffers.inputs, buffers.outputs));
+  COG_ASSIGN_OR_RETURN(gradients_,
+                       link(backward, buffers.d_outputs, buffers.d_inputs));
   return absl::OkStatus();
 }
 
@@ -174,13 +169,6 @@ std::vector<Stream*> Pipeline::streams() const {
 void Pipeline::Forget() {
   activations_->Forget();
   gradients_->Forget();
-}
-
-bool Pipeline::MayBeRecorded() const {
-  for (const std::unique_ptr<Communicator>& channel : channels_) {
-    if (channel->overlap() != Communicator::Overlap::kAlways) return false;
-  }
-  return true;
 }
 
 int64_t Pipeline::buffer_bytes() const {

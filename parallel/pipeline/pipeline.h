@@ -59,7 +59,9 @@ class Pipeline {
   void Forget();
   // Whether Train() may be recorded as a graph on this rank's device. Messages
   // that wait for each other to end would wait without end.
-  bool MayBeRecorded() const;
+  bool MayBeRecorded() const {
+    return overlap_ == Communicator::Overlap::kAlways;
+  }
 
   const PipelineShape& shape() const { return shape_; }
   int rank() const { return rank_; }
@@ -89,7 +91,7 @@ class Pipeline {
   enum class Mode { kTrain, kEvaluate };
 
   Pipeline(const Args& args, const PipelineShape& shape, int rank);
-  // One that groups of two share; null for a rank that has no such neighbour.
+  // Ways to the ranks beside this one; null where there is none.
   struct Neighbours {
     Communicator* before = nullptr;
     Communicator* after = nullptr;
@@ -110,6 +112,7 @@ class Pipeline {
 
   const PipelineShape shape_;
   const int rank_;
+  const Communicator::Overlap overlap_;  // of the group, and so of its parts
   const Schedule training_;
   // To neighbours, in the order in which they were made.
   std::vector<std::unique_ptr<Communicator>> channels_;

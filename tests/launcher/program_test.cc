@@ -132,12 +132,12 @@ TEST_F(ProgramTest, StartsFromWeights) {
 TEST_F(ProgramTest, AStopRequestEndsCleanly) {
   for (const char* signal : {"TERM", "INT", "USR1"}) {
     SCOPED_TRACE(signal);
+    std::filesystem::remove_all(dir_ / "run");
     const ProcessResult stopped = RunShell(
         absl::StrCat(
             COGDIST_BINARY,
-            " config.pbtxt --resume none --set train_steps=100000000 & sleep "
-            "1.5; kill -",
-            signal, " $!; wait $!"),
+            " config.pbtxt --resume none --set train_steps=100000000 & ",
+            kAwaitStep, "; kill -", signal, " $!; wait $!"),
         dir_.path());
     EXPECT_EQ(stopped.exit_code, 75) << stopped.output;
     const int64_t step = Metrics().back()["step"];

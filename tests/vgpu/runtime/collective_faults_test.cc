@@ -1,6 +1,8 @@
 // Collectives that cannot go on: every rank is told why, and nobody hangs.
 
+#include <unistd.h>
 #include <functional>
+
 #include <string>
 #include <vector>
 
@@ -70,14 +72,18 @@ TEST(CollectiveFaultsTest, DisagreementOnRoot) {
 
 TEST(CollectiveFaultsTest, ARankThatNeverCalls) {
   Machine machine({.devices = 3, .collective_timeout_seconds = 0.2});
-  RunNcclRanks(3, [](NcclRank& self) {
+  RunNcclRanks(3, [&](NcclRank& self) {
     EXPECT_EQ(self.AllReduce(5), ncclSuccess);
-    if (self.rank == 2) return;
+    if (self.rank == 2) {  // nor is it about to leave
+      while (machine.reports().empty()) usleep(1000);
+      return;
+    }
     EXPECT_EQ(self.AllReduce(6), ncclSuccess);
     EXPECT_EQ(self.Finish(), cudaErrorLaunchFailure);
   });
   EXPECT_THAT(machine.reports(),
               ElementsAre(AllOf(
+                  HasSubstr("waited too long"),
                   HasSubstr("rank 0: AllReduce of 6 float32, sum"),
                   HasSubstr("rank 1: AllReduce of 6 float32, sum"),
                   HasSubstr("rank 2: nothing pending, after AllReduce of 5"))));
