@@ -12,6 +12,15 @@ class AttentionMmaTest : public AttentionGpuTest {
     FetchForward(m, x);
     ExpectClean();
   }
+  void RunBoth(const AttentionCase& c, const AttentionTensors& x) {
+    const Memory m = Prepare(c, x);
+    ASSERT_TRUE(cuda::FitsAttentionMma(Backward(m)));
+    cuda::LaunchAttentionForwardMma(stream(), Forward(m));
+    cuda::LaunchAttentionBackwardMma(stream(), Backward(m));
+    FetchBackward(m, x);
+    ExpectClean();
+    ExpectBackward(c, x);
+  }
 };
 
 // Tiles are 128 queries and 64 or 32 keys: up to five or ten tiles of keys.
@@ -36,15 +45,16 @@ TEST_F(AttentionMmaTest, Backward) {
     Begin(seed);
     AttentionCase c = Draw(seed, {1, 33, 64, 130, 200}, {64, 64, 64, 128});
     c.dtype = DType::kBFloat16;
-    AttentionTensors x = TensorsForGradients(c, seed + 1);
-    Memory m = Prepare(c, x);
-    cuda::LaunchAttentionForwardMma(stream(), Forward(m));
-    cuda::LaunchAttentionBackwardMma(stream(), Backward(m));
-    FetchBackward(m, x);
-    ExpectClean();
-    ExpectBackward(c, x);
+    RunBoth(c, TensorsForGradients(c, seed + 1));
   }
   EXPECT_EQ(emulator_.stats().ldmatrix_conflicts, 0);
+}
+
+TEST_F(AttentionMmaTest, BackwardOfKeysAmongDocuments) {
+  Begin(1);
+  AttentionCase c = KeysAmongDocuments(64);
+  c.dtype = DType::kBFloat16;
+  RunBoth(c, TensorsForGradients(c));
 }
 
 TEST_F(AttentionMmaTest, ZeroQueriesGiveZeros) {

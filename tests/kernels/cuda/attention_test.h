@@ -135,6 +135,16 @@ class AttentionGpuTest : public GpuTest {
     Fetch(m.dv, x.dv);
   }
 
+  // Few keys in the middle of many queries with documents, whose borders are
+  // searched for in several steps.
+  static AttentionCase KeysAmongDocuments(int64_t head_dim) {
+    return {.q_len = 1100,
+            .kv_len = 70,
+            .head_dim = head_dim,
+            .key_offset = 500,
+            .document_start = RandomDocuments(1, 1100, 0)};
+  }
+
   // Masks and lengths of a case, with or without which its kernel can be
   // called.
   static AttentionCase Draw(uint64_t seed,

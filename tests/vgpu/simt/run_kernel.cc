@@ -1,5 +1,6 @@
 #include "tests/vgpu/simt/run_kernel.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -11,8 +12,12 @@ namespace {
 
 std::vector<dim3> ShuffledBlocks(const dim3& grid, const Options& options,
                                  uint32_t first) {
+  const unsigned volume = grid.volume();
+  const unsigned count =
+      options.most_blocks > 0 ? std::min(volume, options.most_blocks) : volume;
   std::vector<dim3> blocks;
-  for (unsigned i = 0; i < grid.volume(); ++i) {
+  for (unsigned n = count; n > 0; --n) {
+    const unsigned i = volume - 1 - (n - 1) * (volume / count);
     blocks.emplace_back(i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y);
   }
   if (options.schedule == Options::Schedule::kInOrder) return blocks;
@@ -29,7 +34,8 @@ std::optional<Report> CheckShape(const KernelLaunch& launch) {
   const dim3 grid = launch.grid, block = launch.block;
   const bool fits = grid.volume() > 0 && block.volume() > 0 &&
                     block.volume() <= kMaxBlockThreads && block.z <= 64 &&
-                    grid.y <= kMaxGridYZ && grid.z <= kMaxGridYZ &&
+                    grid.x <= kMaxGridX && grid.y <= kMaxGridYZ &&
+                    grid.z <= kMaxGridYZ &&
                     launch.shared_bytes <= kMaxSharedBytes;
   if (fits) return std::nullopt;
   return Report{.fault = Fault::kBadLaunch,
