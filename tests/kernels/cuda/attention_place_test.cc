@@ -36,9 +36,12 @@ class AttentionPlaceTest : public AttentionGpuTest {
                                   .type = ElementTypeOf(c.dtype)};
     return {std::move(values), view};
   }
-  cuda::HeadsView Make(DType dtype, int64_t length, int64_t head_dim) {
-    return View(Allocate(dtype, kBatch * length * kHeads * head_dim, "output"),
-                dtype, {kBatch, length, kHeads, head_dim});
+  cuda::HeadsView MakeOutput(int64_t length, int64_t head_dim) {
+    const int64_t row = kHeads * head_dim;
+    return {.data = Allocate<float>(kBatch * length * row, "output"),
+            .batch_stride = length * row,
+            .row_stride = row,
+            .head_stride = head_dim};
   }
 
   // Fetches what belongs to one head; false if no block has written it.
@@ -75,10 +78,10 @@ class AttentionPlaceTest : public AttentionGpuTest {
                       .k = k.view,
                       .v = v.view,
                       .d_o = d_o.view,
-                      .o = Make(DType::kFloat32, 1, one.head_dim),
-                      .dq = Make(DType::kFloat32, 1, one.head_dim),
-                      .dk = Make(DType::kFloat32, kKeys, one.head_dim),
-                      .dv = Make(DType::kFloat32, kKeys, one.head_dim),
+                      .o = MakeOutput(1, one.head_dim),
+                      .dq = MakeOutput(1, one.head_dim),
+                      .dk = MakeOutput(kKeys, one.head_dim),
+                      .dv = MakeOutput(kKeys, one.head_dim),
                       .lse = {.data = Allocate<float>(kBatch * kHeads, "lse"),
                               .batch_stride = kHeads,
                               .head_stride = 1},

@@ -35,8 +35,9 @@ TEST_F(AttentionSimtTest, Backward) {
   for (int seed = 0; seed < SomeSeeds(30); ++seed) {
     SCOPED_TRACE(seed);
     Begin(seed);
-    const AttentionCase c =
-        Draw(seed, {1, 17, 32, 40, 70}, {8, 8, 20, 20, 32, 40, 96});
+    AttentionCase c =
+        Draw(seed, {1, 17, 32, 40, 70}, {8, 8, 20, 20, 32, 40, 96, 256});
+    c.dtype = CaseDice(seed + 500).FloatType();
     RunBoth(c, TensorsForGradients(c, seed + 1));
   }
 }
