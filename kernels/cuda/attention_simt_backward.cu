@@ -8,6 +8,7 @@
 #include "kernels/cuda/device/attention_tile.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/shared_memory.h"
 
 namespace cogdist::cuda {
 namespace {
@@ -26,6 +27,9 @@ struct BackwardMemory {
         dp(a + kTile * kTile),
         lse(dp + kTile * kTile),
         delta(lse + kTile) {}
+
+  static_assert(AttentionBackwardSharedBytes(TileShape<kChunks>::kDim) ==
+                kFloats * sizeof(float));
 
   float *q, *k, *v, *d_o;  // tiles
   float *a, *dp;           // [kTile, kTile], a warp's rows together

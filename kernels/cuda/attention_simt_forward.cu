@@ -10,6 +10,7 @@
 #include "kernels/cuda/device/attention_tile.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/shared_memory.h"
 
 namespace cogdist::cuda {
 namespace {
@@ -24,6 +25,9 @@ struct ForwardMemory {
         k(q + TileShape<kChunks>::kFloats),
         v(k + TileShape<kChunks>::kFloats),
         weights(v + TileShape<kChunks>::kFloats) {}
+
+  static_assert(AttentionForwardSharedBytes(TileShape<kChunks>::kDim) ==
+                kFloats * sizeof(float));
 
   float *q, *k, *v;
   float* weights;  // [kTile, kTile]

@@ -25,7 +25,7 @@ struct KernelLaunch {
 };
 
 // What a block may have: the least of sm_80, sm_90 and sm_100 but for shared
-// memory, which launchers choose by device.
+// memory, of which a device may have less.
 inline constexpr unsigned kMaxBlockThreads = 1024;
 inline constexpr unsigned kMaxGridX = 0x7fffffff;
 inline constexpr unsigned kMaxGridYZ = 65535;

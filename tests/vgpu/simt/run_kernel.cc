@@ -30,20 +30,21 @@ std::vector<dim3> ShuffledBlocks(const dim3& grid, const Options& options,
 
 }  // namespace
 
-std::optional<Report> CheckShape(const KernelLaunch& launch) {
+std::optional<Report> CheckShape(const KernelLaunch& launch,
+                                 size_t shared_bytes) {
   const dim3 grid = launch.grid, block = launch.block;
   const bool fits = grid.volume() > 0 && block.volume() > 0 &&
                     block.volume() <= kMaxBlockThreads && block.z <= 64 &&
                     grid.x <= kMaxGridX && grid.y <= kMaxGridYZ &&
-                    grid.z <= kMaxGridYZ &&
-                    launch.shared_bytes <= kMaxSharedBytes;
+                    grid.z <= kMaxGridYZ && launch.shared_bytes <= shared_bytes;
   if (fits) return std::nullopt;
-  return Report{.fault = Fault::kBadLaunch,
-                .kernel = SourceAt(OffsetOf(launch.kernel) + 1).function,
-                .text = absl::StrCat(
-                    "grid ", grid.x, " x ", grid.y, " x ", grid.z, ", block ",
-                    block.x, " x ", block.y, " x ", block.z, ", ",
-                    launch.shared_bytes, " bytes of shared memory")};
+  return Report{
+      .fault = Fault::kBadLaunch,
+      .kernel = SourceAt(OffsetOf(launch.kernel) + 1).function,
+      .text = absl::StrCat("grid ", grid.x, " x ", grid.y, " x ", grid.z,
+                           ", block ", block.x, " x ", block.y, " x ", block.z,
+                           ", ", launch.shared_bytes, " of ", shared_bytes,
+                           " bytes of shared memory")};
 }
 
 std::optional<Report> RunKernel(Environment& environment,
