@@ -26,7 +26,8 @@ struct AttentionMask {
   int64_t query_offset = 0;
   int64_t key_offset = 0;
   TensorView document_start;  // [batch, q_len] int32, optional: also
-                              // key position >= document_start[b, i]
+                              // key position >= document_start[b, i].
+                              // REQUIRES: it does not fall along a row
 };
 
 // Tensors may be slices of wider rows (a fused projection): head_dim elements

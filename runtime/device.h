@@ -64,6 +64,12 @@ class Device {
     return std::numeric_limits<int64_t>::max();
   }
 
+  // What a block of a kernel can have of the memory that its threads share; the
+  // largest number where there are no blocks.
+  virtual int64_t SharedBytesPerBlock() const {
+    return std::numeric_limits<int64_t>::max();
+  }
+
   // `bytes` of uninitialised host memory that copies to and from the device
   // reach by themselves, while the host goes on; not counted in memory(). Plain
   // memory, unless the device needs another kind; null from a device that has

@@ -35,8 +35,9 @@ struct AttentionProblem {
   bool cog = true;  // or softmax
   bool causal = true;
   int64_t query_offset = 0, key_offset = 0;
-  const int32_t* document_start = nullptr;  // [batch, q_len], or null
-  int64_t document_stride = 0;              // from sequence to sequence
+  // [batch, q_len], not falling along a row, or null.
+  const int32_t* document_start = nullptr;
+  int64_t document_stride = 0;  // from sequence to sequence
   float scale;
 };
 

@@ -11,6 +11,7 @@
 
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_place.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/mma_tile.cuh"
 
@@ -89,81 +90,44 @@ __device__ __forceinline__ void LoadStatistics(
   to[threadIdx.x] = q;
 }
 
-// How a tile of queries and one of keys see each other.
-struct Sight {
-  bool any, all;
-};
-
-// Of kCount queries from `first` on and kKeys keys from `key0` on; the same in
-// all lanes. Queries beyond the end are neither for nor against.
-template <int kCount, int kKeys>
-__device__ __forceinline__ Sight See(const AttentionProblem& p, int64_t b,
-                                     int64_t first, int64_t key0) {
-  bool any = false, all = true;
-#pragma unroll
-  for (int i = 0; i < (kCount + kWarp - 1) / kWarp; ++i) {
-    const int in_tile = i * kWarp + threadIdx.x % kWarp;
-    const int64_t row = first + in_tile;
-    if (in_tile >= kCount || row >= p.q_len) continue;
-    const KeyRange range = VisibleKeys(p, b, row);
-    any |= range.begin < range.end && range.begin < key0 + kKeys &&
-           range.end > key0;
-    all &= range.begin <= key0 && range.end >= key0 + kKeys;
-  }
-  return {__ballot_sync(kAllLanes, any) != 0,
-          __ballot_sync(kAllLanes, !all) == 0};
-}
-
 // Walks over the tiles of the other side that the owned one has to do with:
 // keys of one head, or queries of all heads of a group.
 template <int kDim, bool kOwnsKeys>
 struct Walk {
-  __device__ __forceinline__ Walk(const AttentionProblem& problem)
+  __device__ __forceinline__ explicit Walk(const AttentionProblem& problem)
       : p(problem),
-        heads(kOwnsKeys ? p.kv_heads : p.heads),
-        b(blockIdx.y / heads),
-        owned_head(blockIdx.y % heads),
-        owned_first(int64_t{blockIdx.x} * kOwned),
-        head(kOwnsKeys ? owned_head * (p.heads / p.kv_heads)
-                       : owned_head / (p.heads / p.kv_heads)),
-        head_end(kOwnsKeys ? head + p.heads / p.kv_heads : head + 1),
-        first(0) {
-    Skip();
+        place(
+            kOwnsKeys
+                ? PlaceOf<kOwned, TileOrder::kFirstFirst>(p.kv_len, p.kv_heads)
+                : PlaceOf<kOwned, TileOrder::kLastFirst>(p.q_len, p.heads)),
+        sight(kOwnsKeys ? QueriesOfKeys<kOwned>(p, place.b, place.first)
+                        : KeysOfQueries<kOwned>(p, place.b, place.first)) {
+    const int group = GroupOf(p);
+    const int owned = static_cast<int>(place.head);
+    head = kOwnsKeys ? owned * group : owned / group;
+    head_end = kOwnsKeys ? head + group : head + 1;
+    first = sight.template FirstTile<kOthers<kDim>>();
+    if (first >= sight.end) head = head_end;
   }
   __device__ __forceinline__ bool AtEnd() const { return head == head_end; }
   __device__ __forceinline__ void Next() {
-    Advance();
-    Skip();
+    first += kOthers<kDim>;
+    if (first < sight.end) return;
+    first = sight.template FirstTile<kOthers<kDim>>();
+    ++head;
+  }
+  // Is all of the tile seen?
+  __device__ __forceinline__ bool IsWhole() const {
+    return sight.IsWhole(first, kOthers<kDim>);
   }
   __device__ __forceinline__ int64_t Length() const {
     return kOwnsKeys ? p.q_len : p.kv_len;
   }
 
- private:
-  __device__ __forceinline__ void Advance() {
-    first += kOthers<kDim>;
-    if (first < Length()) return;
-    first = 0;
-    ++head;
-  }
-  __device__ __forceinline__ void Skip() {
-    if (Length() == 0) head = head_end;
-    while (!AtEnd()) {
-      const Sight sight =
-          kOwnsKeys ? See<kOthers<kDim>, kOwned>(p, b, first, owned_first)
-                    : See<kOwned, kOthers<kDim>>(p, b, owned_first, first);
-      whole = sight.all;
-      if (sight.any) return;
-      Advance();
-    }
-  }
-
- public:
   const AttentionProblem& p;
-  int64_t heads;  // of the owned side
-  int64_t b, owned_head, owned_first;
-  int64_t head, head_end, first;  // the tile of the other side
-  bool whole = false;             // all of it is seen
+  BlockPlace place;  // the owned tile
+  Sight sight;
+  int head, head_end, first;  // the tile of the other side
 };
 
 // A tile of the other side: two copies, and statistics if it is of queries.
@@ -176,14 +140,15 @@ __device__ __forceinline__ void CopyOthers(const AttentionBackwardLaunch& args,
   const HeadsView& y2 = kOwnsKeys ? args.d_o : args.v;
   const auto copy = [&](const HeadsView& view, int side) {
     MmaTile<kDim>::template CopyRows<kOthers<kDim>, kThreads>(
-        memory.Other(stage, side), RowsOf(view, walk.b, walk.head, walk.first),
-        view.row_stride, walk.Length() - walk.first);
+        memory.Other(stage, side),
+        RowsOf(view, walk.place.b, walk.head, walk.first), view.row_stride,
+        walk.Length() - walk.first);
   };
   copy(y1, 0);
   copy(y2, 1);
   if constexpr (kOwnsKeys) {
-    LoadStatistics<kCog>(args, walk.b, walk.head, walk.first, kOthers<kDim>,
-                         memory.Queries(stage));
+    LoadStatistics<kCog>(args, walk.place.b, walk.head, walk.first,
+                         kOthers<kDim>, memory.Queries(stage));
   }
 }
 
@@ -322,13 +287,13 @@ __device__ __forceinline__ void AddTile(const AttentionBackwardLaunch& args,
   Scores<kOthers<kDim>> s, g;
   Multiply<kDim>(memory.Owned(0), memory.Other(stage, 0), s);
   Multiply<kDim>(memory.Owned(1), memory.Other(stage, 1), g);
-  if (walk.whole) {
+  if (walk.IsWhole()) {
     WeighScores<kDim, kCog, kOwnsKeys, false>(
-        p, memory.Queries(0), memory.Queries(stage), walk.owned_first,
+        p, memory.Queries(0), memory.Queries(stage), walk.place.first,
         walk.first, s, g);
   } else {
     WeighScores<kDim, kCog, kOwnsKeys, true>(
-        p, memory.Queries(0), memory.Queries(stage), walk.owned_first,
+        p, memory.Queries(0), memory.Queries(stage), walk.place.first,
         walk.first, s, g);
   }
   AddProduct<kDim>(g, memory.Other(stage, 0), sums1);
@@ -342,18 +307,18 @@ __global__ void __launch_bounds__(kThreads)
   const AttentionProblem& p = args.problem;
   const Memory<kDim> memory;
   Walk<kDim, kOwnsKeys> walk(p);
+  const BlockPlace& place = walk.place;
   const int64_t length = kOwnsKeys ? p.kv_len : p.q_len;
   const auto copy_owned = [&](const HeadsView& view, int side) {
     Tile::template CopyRows<kOwned, kThreads>(
-        memory.Owned(side),
-        RowsOf(view, walk.b, walk.owned_head, walk.owned_first),
-        view.row_stride, length - walk.owned_first);
+        memory.Owned(side), RowsOf(view, place.b, place.head, place.first),
+        view.row_stride, length - place.first);
   };
   copy_owned(kOwnsKeys ? args.k : args.q, 0);
   copy_owned(kOwnsKeys ? args.v : args.d_o, 1);
   if constexpr (!kOwnsKeys) {
-    LoadStatistics<kCog>(args, walk.b, walk.owned_head, walk.owned_first,
-                         kOwned, memory.Queries(0));
+    LoadStatistics<kCog>(args, place.b, place.head, place.first, kOwned,
+                         memory.Queries(0));
   }
   float sums1[kDim / 8][4] = {}, sums2[kDim / 8][4] = {};
   if (!walk.AtEnd()) {
@@ -373,15 +338,14 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();  // and has been used
     walk.first = next.first;
     walk.head = next.head;
-    walk.whole = next.whole;
   }
   WaitForCopies<0>();
   constexpr float kUndo = kCog ? 0x1p40f : 1;
-  StoreRows<kDim>(kOwnsKeys ? args.dk : args.dq, walk.b, walk.owned_head,
-                  walk.owned_first, length, p.scale * kUndo, sums1);
+  StoreRows<kDim>(kOwnsKeys ? args.dk : args.dq, place.b, place.head,
+                  place.first, length, p.scale * kUndo, sums1);
   if constexpr (kOwnsKeys) {
-    StoreRows<kDim>(args.dv, walk.b, walk.owned_head, walk.owned_first, length,
-                    kUndo, sums2);
+    StoreRows<kDim>(args.dv, place.b, place.head, place.first, length, kUndo,
+                    sums2);
   }
 }
 
@@ -390,13 +354,11 @@ void LaunchBoth(GpuStream stream, const AttentionBackwardLaunch& args) {
   const AttentionProblem& p = args.problem;
   LaunchShape shape = {.block = kThreads, .shared_bytes = Memory<kDim>::kBytes};
   if (p.q_len > 0) {
-    shape.grid = dim3(NumBlocks(p.q_len, kOwned, 1 << 30),
-                      static_cast<unsigned>(p.batch * p.heads));
+    shape.grid = AttentionBlocks(p, p.q_len, kOwned, p.heads);
     Launch(stream, shape, &AttentionMmaBackwardKernel<kDim, kCog, false>, args);
   }
   if (p.kv_len > 0) {
-    shape.grid = dim3(NumBlocks(p.kv_len, kOwned, 1 << 30),
-                      static_cast<unsigned>(p.batch * p.kv_heads));
+    shape.grid = AttentionBlocks(p, p.kv_len, kOwned, p.kv_heads);
     Launch(stream, shape, &AttentionMmaBackwardKernel<kDim, kCog, true>, args);
   }
 }

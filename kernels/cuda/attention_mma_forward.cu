@@ -15,6 +15,7 @@
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/attention_split.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_place.cuh"
 #include "kernels/cuda/device/attention_split.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/mma_tile.cuh"
@@ -292,24 +293,11 @@ __device__ __forceinline__ void AddValues(const Memory<kDim>& memory,
   }
 }
 
-// Where a block works.
-struct Place {
-  __device__ __forceinline__ explicit Place(const AttentionProblem& p)
-      : b(blockIdx.y / p.heads),
-        head(blockIdx.y % p.heads),
-        kv_head(head / (p.heads / p.kv_heads)),
-        // Under a causal mask the last queries see most: they begin first.
-        first(int64_t{gridDim.x - 1 - blockIdx.x} * kQueries) {}
-
-  int64_t b, head, kv_head;
-  int64_t first;  // query
-};
-
 // o = sums / sum, by way of this warp's rows of q's tile where the type is
 // bfloat16, so that rows are stored in wide accesses.
 template <int kDim, bool kCog>
 __device__ __forceinline__ void StoreRows(const AttentionForwardLaunch& args,
-                                          const Place& place,
+                                          const BlockPlace& place,
                                           Sums<kDim>& sums) {
   using Tile = MmaTile<kDim>;
   const AttentionProblem& p = args.problem;
@@ -368,14 +356,16 @@ __global__ void __launch_bounds__(kThreads)
   using Tile = MmaTile<kDim>;
   const AttentionProblem& p = args.problem;
   const Memory<kDim> memory;
-  const Place place(p);
+  const BlockPlace place =
+      PlaceOf<kQueries, TileOrder::kLastFirst>(p.q_len, p.heads);
+  const int64_t kv_head = place.head / GroupOf(p);
   const float scale = p.scale * kLog2E;
   const auto rows_of = [&place](const HeadsView& view, int64_t head) {
     return static_cast<const Bf16*>(view.data) + place.b * view.batch_stride +
            head * view.head_stride;
   };
-  const Bf16* const k = rows_of(args.k, place.kv_head);
-  const Bf16* const v = rows_of(args.v, place.kv_head);
+  const Bf16* const k = rows_of(args.k, kv_head);
+  const Bf16* const v = rows_of(args.v, kv_head);
   const auto copy_tile = [&](uint32_t to, const Bf16* from, int64_t stride,
                              int64_t key0) {
     Tile::template CopyRows<kKeys<kDim>, kThreads>(to, from + key0 * stride,
@@ -433,11 +423,11 @@ __global__ void __launch_bounds__(kThreads)
 template <int kDim>
 void LaunchDim(GpuStream stream, const AttentionForwardLaunch& args) {
   const AttentionProblem& p = args.problem;
-  const LaunchShape shape = {.grid = {NumBlocks(p.q_len, kQueries, 1 << 30),
-                                      static_cast<unsigned>(p.batch * p.heads),
-                                      static_cast<unsigned>(args.splits)},
-                             .block = kThreads,
-                             .shared_bytes = Memory<kDim>::kBytes};
+  const LaunchShape shape = {
+      .grid = {AttentionBlocks(p, p.q_len, kQueries, p.heads),
+               static_cast<unsigned>(args.splits)},
+      .block = kThreads,
+      .shared_bytes = Memory<kDim>::kBytes};
   if (p.cog) {
     Launch(stream, shape, &AttentionMmaForwardKernel<kDim, true>, args);
   } else {

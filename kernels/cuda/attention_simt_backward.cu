@@ -4,9 +4,11 @@
 
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_place.cuh"
 #include "kernels/cuda/device/attention_tile.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/shared_memory.h"
 
 namespace cogdist::cuda {
 namespace {
@@ -25,6 +27,9 @@ struct BackwardMemory {
         dp(a + kTile * kTile),
         lse(dp + kTile * kTile),
         delta(lse + kTile) {}
+
+  static_assert(AttentionBackwardSharedBytes(TileShape<kChunks>::kDim) ==
+                kFloats * sizeof(float));
 
   float *q, *k, *v, *d_o;  // tiles
   float *a, *dp;           // [kTile, kTile], a warp's rows together
@@ -51,15 +56,17 @@ struct ScoreGradient {
   float a, dp;
 };
 
+constexpr int kDeltaRows = kTileThreads / kWarp;  // of a block
+
 // delta_i = do_i . o_i: a warp a row.
 template <typename T>
 __global__ void __launch_bounds__(kTileThreads, 1)
     AttentionDeltaKernel(AttentionBackwardLaunch args) {
   const AttentionProblem& p = args.problem;
   const int lane = threadIdx.x % kWarp;
-  const int64_t row =
-      int64_t{blockIdx.x} * (kTileThreads / kWarp) + threadIdx.x / kWarp;
-  const int64_t head = blockIdx.y % p.heads, b = blockIdx.y / p.heads;
+  const auto [b, head, first] =
+      PlaceOf<kDeltaRows, TileOrder::kFirstFirst>(p.q_len, p.heads);
+  const int64_t row = first + threadIdx.x / kWarp;
   if (row >= p.q_len) return;  // the whole warp
   float sum = 0;
   for (int64_t d = lane; d < p.head_dim; d += kWarp) {
@@ -125,9 +132,9 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   const BackwardMemory<kChunks> memory;
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int row0 = warp * kWarpRows;
-  const int64_t first = int64_t{blockIdx.x} * kTile;
-  const int64_t head = blockIdx.y % p.heads, b = blockIdx.y / p.heads;
-  const int64_t kv_head = head / (p.heads / p.kv_heads);
+  const auto [b, head, first] =
+      PlaceOf<kTile, TileOrder::kLastFirst>(p.q_len, p.heads);
+  const int64_t kv_head = head / GroupOf(p);
 
   LoadQueries<T, kChunks>(args, b, head, first, memory);
   KeyRange visible[kWarpRows];
@@ -158,14 +165,6 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   StoreSums(args.dq, b, head, first + row0, p.q_len, p.head_dim, p.scale, dq);
 }
 
-// Whether any query of the tile sees any key of the tile; the same for all.
-__device__ __forceinline__ bool TileIsSeen(const KeyRange& query_keys,
-                                           int64_t key0) {
-  const bool sees = query_keys.begin < query_keys.end &&
-                    query_keys.begin < key0 + kTile && query_keys.end > key0;
-  return __ballot_sync(kAllLanes, sees) != 0;
-}
-
 template <typename T, int kChunks>
 __global__ void __launch_bounds__(kTileThreads, 1)
     AttentionKeyGradientKernel(AttentionBackwardLaunch args) {
@@ -173,18 +172,20 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   const BackwardMemory<kChunks> memory;
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int row0 = warp * kWarpRows;
-  const int64_t key0 = int64_t{blockIdx.x} * kTile;
-  const int64_t kv_head = blockIdx.y % p.kv_heads, b = blockIdx.y / p.kv_heads;
-  const int64_t group = p.heads / p.kv_heads;
+  const auto [b, kv_head, key0] =
+      PlaceOf<kTile, TileOrder::kFirstFirst>(p.kv_len, p.kv_heads);
+  const int group = GroupOf(p);
+  const int head0 = static_cast<int>(kv_head) * group;
+  const Sight sight = QueriesOfKeys<kTile>(p, b, key0);
 
   LoadKeys<T, kChunks>(args, b, kv_head, key0, memory);
   float dk[kWarpRows][kChunks] = {}, dv[kWarpRows][kChunks] = {};
   float* const a = memory.a + row0 * kTile;
   float* const dp = memory.dp + row0 * kTile;
-  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    for (int64_t first = 0; first < p.q_len; first += kTile) {
+  for (int head = head0; head < head0 + group; ++head) {
+    for (int first = sight.FirstTile<kTile>(); first < sight.end;
+         first += kTile) {
       const KeyRange visible = VisibleKeys(p, b, first + lane);
-      if (!TileIsSeen(visible, key0)) continue;
       __syncthreads();  // the last tile has been used
       LoadQueries<T, kChunks>(args, b, head, first, memory);
       __syncthreads();
@@ -217,8 +218,7 @@ void LaunchAttentionDelta(GpuStream stream,
   if (p.q_len == 0) return;
   DispatchElement(args.q.type, [&]<typename T>(T) {
     Launch(stream,
-           {.grid = {NumBlocks(p.q_len, kTileThreads / kWarp, 1 << 30),
-                     static_cast<unsigned>(p.batch * p.heads)},
+           {.grid = AttentionBlocks(p, p.q_len, kDeltaRows, p.heads),
             .block = kTileThreads},
            &AttentionDeltaKernel<T>, args);
   });
@@ -229,21 +229,17 @@ void LaunchAttentionBackwardSimt(GpuStream stream,
   const AttentionProblem& p = args.problem;
   if (p.batch == 0) return;
   LaunchAttentionDelta(stream, args);
-  const auto by_heads = [&p](int64_t length, int64_t heads) {
-    return dim3(NumBlocks(length, kTile, 1 << 30),
-                static_cast<unsigned>(p.batch * heads));
-  };
   DispatchElement(args.q.type, [&]<typename T>(T) {
     DispatchChunks(p.head_dim, [&]<int kChunks>(Constant<kChunks>) {
       LaunchShape shape = {
           .block = kTileThreads,
           .shared_bytes = BackwardMemory<kChunks>::kFloats * sizeof(float)};
       if (p.q_len > 0) {
-        shape.grid = by_heads(p.q_len, p.heads);
+        shape.grid = AttentionBlocks(p, p.q_len, kTile, p.heads);
         Launch(stream, shape, &AttentionQueryGradientKernel<T, kChunks>, args);
       }
       if (p.kv_len > 0) {
-        shape.grid = by_heads(p.kv_len, p.kv_heads);
+        shape.grid = AttentionBlocks(p, p.kv_len, kTile, p.kv_heads);
         Launch(stream, shape, &AttentionKeyGradientKernel<T, kChunks>, args);
       }
     });

@@ -5,10 +5,12 @@
 #include "kernels/cuda/attention_launch.h"
 #include "kernels/cuda/attention_split.h"
 #include "kernels/cuda/device/attention_mask.cuh"
+#include "kernels/cuda/device/attention_place.cuh"
 #include "kernels/cuda/device/attention_split.cuh"
 #include "kernels/cuda/device/attention_tile.cuh"
 #include "kernels/cuda/device/attention_views.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/shared_memory.h"
 
 namespace cogdist::cuda {
 namespace {
@@ -23,6 +25,9 @@ struct ForwardMemory {
         k(q + TileShape<kChunks>::kFloats),
         v(k + TileShape<kChunks>::kFloats),
         weights(v + TileShape<kChunks>::kFloats) {}
+
+  static_assert(AttentionForwardSharedBytes(TileShape<kChunks>::kDim) ==
+                kFloats * sizeof(float));
 
   float *q, *k, *v;
   float* weights;  // [kTile, kTile]
@@ -96,9 +101,9 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   const ForwardMemory<kChunks> memory;
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int row0 = warp * kWarpRows;  // in the tile
-  const int64_t first = int64_t{blockIdx.x} * kTile;
-  const int64_t head = blockIdx.y % p.heads, b = blockIdx.y / p.heads;
-  const int64_t kv_head = head / (p.heads / p.kv_heads);
+  const auto [b, head, first] =
+      PlaceOf<kTile, TileOrder::kLastFirst>(p.q_len, p.heads);
+  const int64_t kv_head = head / GroupOf(p);
 
   LoadTile<T, kChunks>(args.q, b, head, first, p.q_len, p.head_dim, memory.q);
   KeyRange visible[kWarpRows];
@@ -175,8 +180,7 @@ void LaunchAttentionForwardSimt(GpuStream stream,
   DispatchElement(args.q.type, [&]<typename T>(T) {
     DispatchChunks(p.head_dim, [&]<int kChunks>(Constant<kChunks>) {
       Launch(stream,
-             {.grid = {NumBlocks(p.q_len, kTile, 1 << 30),
-                       static_cast<unsigned>(p.batch * p.heads),
+             {.grid = {AttentionBlocks(p, p.q_len, kTile, p.heads),
                        static_cast<unsigned>(args.splits)},
               .block = kTileThreads,
               .shared_bytes = ForwardMemory<kChunks>::kFloats * sizeof(float)},

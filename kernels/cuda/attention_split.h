@@ -41,7 +41,7 @@ inline int64_t AttentionSplitFloats(const AttentionProblem& problem,
   return splits * AttentionRows(problem) * (problem.head_dim + 1);
 }
 
-// For the launchers of both forward kernels, which cut keys by blockIdx.z:
+// For the launchers of both forward kernels, which cut keys by blockIdx.y:
 // results go to `partial`, as if of splits * batch sequences, and are merged.
 // Where splits is 1, nothing changes and nothing is done.
 AttentionForwardLaunch WithResultsOfSplits(const AttentionForwardLaunch& args);

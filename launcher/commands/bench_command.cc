@@ -13,6 +13,7 @@
 #include "launcher/nearest_name.h"
 #include "launcher/rank_program.h"
 #include "launcher/roofline/roofline_report.h"
+#include "launcher/shared_memory_check.h"
 #include "launcher/validate.h"
 #include "runtime/status_macros.h"
 
@@ -91,6 +92,8 @@ absl::StatusOr<ExitCode> RunSteps(const RunConfig& config, int64_t steps) {
                          const Device& device) -> absl::Status {
     COG_RETURN_IF_ERROR(ValidateConfig(
         config, {.world_size = placement.world_size, .check_files = false}));
+    COG_RETURN_IF_ERROR(Agree(
+        world, CheckSharedMemory(config, Passes::kForwardAndBackward, device)));
     COG_ASSIGN_OR_RETURN(const std::vector<PlacedPlan> plans,
                          GatherPlans(config, placement, world, device.type()));
     return CheckMemory(config, placement, plans, AvailableTo(device));

@@ -9,6 +9,7 @@
 #include "launcher/inference.h"
 #include "launcher/metrics_log.h"
 #include "launcher/rank_program.h"
+#include "launcher/shared_memory_check.h"
 #include "launcher/validate.h"
 #include "runtime/status_macros.h"
 
@@ -55,11 +56,12 @@ void Print(const EvaluationResult& result) {
 absl::StatusOr<ExitCode> RunEval(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(RunConfig config, LoadConfig(command));
   const auto check = [&](const Placement& placement, Communicator&,
-                         const Device&) {
+                         const Device& device) -> absl::Status {
     FitToRanks(placement.world_size, config);
-    return ValidateConfig(config,
-                          {.world_size = placement.world_size,
-                           .purpose = ValidateOptions::Purpose::kEvaluation});
+    COG_RETURN_IF_ERROR(ValidateConfig(
+        config, {.world_size = placement.world_size,
+                 .purpose = ValidateOptions::Purpose::kEvaluation}));
+    return CheckSharedMemory(config, Passes::kForward, device);
   };
   const auto body = [&](RankContext& context) -> absl::StatusOr<ExitCode> {
     COG_ASSIGN_OR_RETURN(

@@ -10,6 +10,7 @@
 #include "launcher/device_choice.h"
 #include "launcher/generator.h"
 #include "launcher/inference.h"
+#include "launcher/shared_memory_check.h"
 #include "launcher/validate.h"
 #include "parallel/single_communicator.h"
 #include "runtime/data/tokenizer.h"
@@ -115,6 +116,7 @@ absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
   COG_ASSIGN_OR_RETURN(const DeviceChoice choice,
                        ChooseDevice(config.device(), /*local_rank=*/0));
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, OpenDevice(choice));
+  COG_RETURN_IF_ERROR(CheckSharedMemory(config, Passes::kForward, *device));
   COG_ASSIGN_OR_RETURN(RankContext context,
                        MakeRankContext(Placement(), Mesh(), std::move(device),
                                        std::make_unique<SingleCommunicator>()));

@@ -12,6 +12,7 @@
 #include "launcher/rank_program.h"
 #include "launcher/resume.h"
 #include "launcher/run_directory.h"
+#include "launcher/shared_memory_check.h"
 #include "launcher/stop_request.h"
 #include "launcher/training_run.h"
 #include "launcher/validate.h"
@@ -117,6 +118,9 @@ absl::Status Check(TrainOptions& options, const Placement& placement,
       Agree(world, CheckAlone(options, placement, device.type()));
   if (!alone.ok() || options.dry_run) return alone;
   TrainingRunOptions& run = options.run;
+  COG_RETURN_IF_ERROR(Agree(
+      world,
+      CheckSharedMemory(run.config, Passes::kForwardAndBackward, device)));
   COG_ASSIGN_OR_RETURN(
       run.resume_step,
       FindStepToResume(PosixFileSystem(), run.config, run.resume, world));

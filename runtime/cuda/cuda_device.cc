@@ -84,12 +84,16 @@ absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(
   }
   COG_RETURN_IF_ERROR(CudaStatus(cudaSetDevice(index), "cudaSetDevice"));
   COG_RETURN_IF_ERROR(CheckCapability(index));
-  COG_ASSIGN_OR_RETURN(const int multiprocessors,
+  Traits traits;
+  COG_ASSIGN_OR_RETURN(traits.multiprocessors,
                        AttributeOf(index, cudaDevAttrMultiProcessorCount));
+  COG_ASSIGN_OR_RETURN(
+      traits.shared_bytes_per_block,
+      AttributeOf(index, cudaDevAttrMaxSharedMemoryPerBlockOptin));
   COG_ASSIGN_OR_RETURN(const StreamWriteValue stream_write_value,
                        FindStreamWriteValue());
   return std::unique_ptr<CudaDevice>(
-      new CudaDevice(index, multiprocessors, kernels, stream_write_value));
+      new CudaDevice(index, traits, kernels, stream_write_value));
 }
 
 CudaDevice::~CudaDevice() {

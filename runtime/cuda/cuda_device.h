@@ -41,6 +41,9 @@ class CudaDevice : public Device {
   MemoryStats memory() const override { return memory_; }
   // What CUDA says: of all processes' memory.
   int64_t AvailableBytes() const override;
+  int64_t SharedBytesPerBlock() const override {
+    return traits_.shared_bytes_per_block;
+  }
   // Pinned.
   absl::StatusOr<void*> AllocateHost(int64_t bytes) override;
   void FreeHost(void* memory) override;
@@ -49,22 +52,27 @@ class CudaDevice : public Device {
   void PopRange() override;
 
   int index() const { return index_; }
-  int multiprocessors() const { return multiprocessors_; }
+  int multiprocessors() const { return traits_.multiprocessors; }
   const KernelTable& kernels() const { return kernels_; }
   // Shared with events, which may outlive the device.
   const std::shared_ptr<CudaEventPool>& events() const { return events_; }
   StreamWriteValue stream_write_value() const { return stream_write_value_; }
 
  private:
-  CudaDevice(int index, int multiprocessors, const KernelTable& kernels,
+  // Of the hardware.
+  struct Traits {
+    int multiprocessors;
+    int shared_bytes_per_block;
+  };
+  CudaDevice(int index, const Traits& traits, const KernelTable& kernels,
              StreamWriteValue stream_write_value)
       : index_(index),
-        multiprocessors_(multiprocessors),
+        traits_(traits),
         kernels_(kernels),
         stream_write_value_(stream_write_value) {}
 
   const int index_;
-  const int multiprocessors_;
+  const Traits traits_;
   const KernelTable& kernels_;
   const StreamWriteValue stream_write_value_;
   std::shared_ptr<CudaEventPool> events_ = std::make_shared<CudaEventPool>();

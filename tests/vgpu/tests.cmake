@@ -3,7 +3,7 @@ add_subdirectory(vgpu)
 if(NOT COGDIST_SANITIZE)
   cogdist_test(vgpu/simt/faults LIBS cogdist_faulty_kernels)
   cogdist_test(vgpu/simt/shadow)
-  foreach(name attention_mma attention_simt attention_split column_sum
+  foreach(name attention_mma attention_place attention_simt attention_split column_sum
           cross_entropy elementwise embedding gelu layernorm ordered_bits reduce rmsnorm)
     cogdist_test(kernels/cuda/${name} LIBS cogdist_emulated_kernels cogdist_ptx
       hwy::hwy)

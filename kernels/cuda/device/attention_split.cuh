@@ -14,8 +14,8 @@ template <int kTileKeys>
 __device__ __forceinline__ KeyRange SplitOf(KeyRange keys) {
   if (keys.begin >= keys.end) return keys;
   const int64_t tiles = (keys.end - keys.begin + kTileKeys - 1) / kTileKeys;
-  const int64_t first = blockIdx.z * tiles / gridDim.z;
-  const int64_t last = (blockIdx.z + 1) * tiles / gridDim.z;
+  const int64_t first = blockIdx.y * tiles / gridDim.y;
+  const int64_t last = (blockIdx.y + 1) * tiles / gridDim.y;
   return {keys.begin + first * kTileKeys,
           Clamp(keys.begin + last * kTileKeys, keys.end)};
 }
@@ -24,7 +24,7 @@ __device__ __forceinline__ KeyRange SplitOf(KeyRange keys) {
 // of their own.
 __device__ __forceinline__ int64_t ResultOf(const AttentionProblem& problem,
                                             int64_t sequence) {
-  return blockIdx.z * problem.batch + sequence;
+  return blockIdx.y * problem.batch + sequence;
 }
 
 }  // namespace cogdist::cuda

@@ -8,6 +8,7 @@
 #include "kernels/cuda/column_sum_launch.h"
 #include "kernels/cuda/device/elements.cuh"
 #include "kernels/cuda/device/reduce.cuh"
+#include "kernels/cuda/shared_memory.h"
 
 namespace cogdist::cuda {
 
@@ -113,7 +114,8 @@ inline LaunchShape NormForwardShape(int64_t rows) {
 inline LaunchShape NormBackwardShape(int64_t rows, int64_t hidden, int params) {
   return {.grid = static_cast<unsigned>(RowRanges(rows)),
           .block = kNormThreads,
-          .shared_bytes = (kNormScratch + params * hidden) * sizeof(float)};
+          .shared_bytes =
+              static_cast<size_t>(NormBackwardSharedBytes(hidden, params))};
 }
 
 }  // namespace cogdist::cuda

@@ -125,6 +125,15 @@ struct LaunchShape {
   size_t shared_bytes = 0;
 };
 
+// Of the current device; 0 if it does not tell.
+inline int SharedBytesPerBlock() {
+  int device = 0, bytes = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin,
+                         device);
+  return bytes;
+}
+
 template <typename Params>
 void Launch(GpuStream stream, const LaunchShape& shape, void (*kernel)(Params),
             const std::type_identity_t<Params>& params) {
@@ -134,7 +143,8 @@ void Launch(GpuStream stream, const LaunchShape& shape, void (*kernel)(Params),
         kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
         static_cast<int>(shape.shared_bytes));
     if (error != cudaSuccess) {
-      LaunchFailed("cudaFuncSetAttribute", cudaGetErrorString(error));
+      SharedMemoryRefused(shape.shared_bytes, SharedBytesPerBlock(),
+                          cudaGetErrorString(error));
     }
   }
   kernel<<<shape.grid, shape.block, shape.shared_bytes, stream>>>(params);

@@ -5,12 +5,30 @@ namespace {
 
 class AttentionMmaTest : public AttentionGpuTest {
  protected:
+  // One time in three; rows stay aligned.
+  void DrawGaps(uint64_t seed) {
+    CaseDice dice(seed + 600);
+    gaps_ = {};
+    if (dice.Between(0, 2) != 0) return;
+    gaps_ = {.head = 8 * dice.Between(0, 2),
+             .row = 8 * dice.Between(1, 20),
+             .sequence = 8 * dice.Between(0, 3)};
+  }
   void RunForward(const AttentionCase& c, const AttentionTensors& x) {
     const Memory m = Prepare(c, x);
     ASSERT_TRUE(cuda::FitsAttentionMma(Forward(m)));
     cuda::LaunchAttentionForwardMma(stream(), Forward(m));
     FetchForward(m, x);
     ExpectClean();
+  }
+  void RunBoth(const AttentionCase& c, const AttentionTensors& x) {
+    const Memory m = Prepare(c, x);
+    ASSERT_TRUE(cuda::FitsAttentionMma(Backward(m)));
+    cuda::LaunchAttentionForwardMma(stream(), Forward(m));
+    cuda::LaunchAttentionBackwardMma(stream(), Backward(m));
+    FetchBackward(m, x);
+    ExpectClean();
+    ExpectBackward(c, x);
   }
 };
 
@@ -21,6 +39,7 @@ TEST_F(AttentionMmaTest, Forward) {
     Begin(seed);
     AttentionCase c = Draw(seed, {1, 33, 64, 130, 200}, {64, 64, 64, 128});
     if (c.kv_len == 200) c.kv_len = 290;
+    DrawGaps(seed);
     c.dtype = DType::kBFloat16;
     const AttentionTensors x(c, seed + 1);
     RunForward(c, x);
@@ -36,15 +55,17 @@ TEST_F(AttentionMmaTest, Backward) {
     Begin(seed);
     AttentionCase c = Draw(seed, {1, 33, 64, 130, 200}, {64, 64, 64, 128});
     c.dtype = DType::kBFloat16;
-    AttentionTensors x = TensorsForGradients(c, seed + 1);
-    Memory m = Prepare(c, x);
-    cuda::LaunchAttentionForwardMma(stream(), Forward(m));
-    cuda::LaunchAttentionBackwardMma(stream(), Backward(m));
-    FetchBackward(m, x);
-    ExpectClean();
-    ExpectBackward(c, x);
+    DrawGaps(seed);
+    RunBoth(c, TensorsForGradients(c, seed + 1));
   }
   EXPECT_EQ(emulator_.stats().ldmatrix_conflicts, 0);
+}
+
+TEST_F(AttentionMmaTest, BackwardOfKeysAmongDocuments) {
+  Begin(1);
+  AttentionCase c = KeysAmongDocuments(64);
+  c.dtype = DType::kBFloat16;
+  RunBoth(c, TensorsForGradients(c));
 }
 
 TEST_F(AttentionMmaTest, ZeroQueriesGiveZeros) {

@@ -3,7 +3,17 @@
 namespace cogdist {
 namespace {
 
-class AttentionSimtTest : public AttentionGpuTest {};
+class AttentionSimtTest : public AttentionGpuTest {
+ protected:
+  void RunBoth(const AttentionCase& c, const AttentionTensors& x) {
+    const Memory m = Prepare(c, x);
+    cuda::LaunchAttentionForwardSimt(stream(), Forward(m));
+    cuda::LaunchAttentionBackwardSimt(stream(), Backward(m));
+    FetchBackward(m, x);
+    ExpectClean();
+    ExpectBackward(c, x);
+  }
+};
 
 TEST_F(AttentionSimtTest, Forward) {
   for (int seed = 0; seed < SomeSeeds(30); ++seed) {
@@ -25,16 +35,17 @@ TEST_F(AttentionSimtTest, Backward) {
   for (int seed = 0; seed < SomeSeeds(30); ++seed) {
     SCOPED_TRACE(seed);
     Begin(seed);
-    const AttentionCase c =
-        Draw(seed, {1, 17, 32, 40, 70}, {8, 8, 20, 20, 32, 40, 96});
-    const AttentionTensors x = TensorsForGradients(c, seed + 1);
-    const Memory m = Prepare(c, x);
-    cuda::LaunchAttentionForwardSimt(stream(), Forward(m));
-    cuda::LaunchAttentionBackwardSimt(stream(), Backward(m));
-    FetchBackward(m, x);
-    ExpectClean();
-    ExpectBackward(c, x);
+    AttentionCase c =
+        Draw(seed, {1, 17, 32, 40, 70}, {8, 8, 20, 20, 32, 40, 96, 256});
+    c.dtype = CaseDice(seed + 500).FloatType();
+    RunBoth(c, TensorsForGradients(c, seed + 1));
   }
+}
+
+TEST_F(AttentionSimtTest, BackwardOfKeysAmongDocuments) {
+  Begin(1);
+  const AttentionCase c = KeysAmongDocuments(8);
+  RunBoth(c, TensorsForGradients(c));
 }
 
 // Keys in two parts and merged, as around a ring.

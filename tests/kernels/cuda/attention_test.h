@@ -4,7 +4,6 @@
 #define COGDIST_TESTS_KERNELS_CUDA_ATTENTION_TEST_H_
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "kernels/cuda/attention_launch.h"
@@ -23,25 +22,54 @@ class AttentionGpuTest : public GpuTest {
     cuda::AttentionProblem problem;
   };
 
-  static cuda::HeadsView View(void* data, DType dtype, const Shape& shape) {
-    return {.data = data,
-            .batch_stride = shape.dim(1) * shape.dim(2) * shape.dim(3),
-            .row_stride = shape.dim(2) * shape.dim(3),
-            .head_stride = shape.dim(3),
-            .type = ElementTypeOf(dtype)};
+  // Elements behind each head, row and sequence that belong to others, as in a
+  // fused projection; nobody writes them here, so that reading them is a fault.
+  struct Gaps {
+    int64_t head = 0, row = 0, sequence = 0;
+  };
+  Gaps gaps_;
+
+  cuda::HeadsView Make(const HostTensor& x, const char* name) {
+    const Shape& shape = x.view().shape;
+    cuda::HeadsView view = {.type = ElementTypeOf(x.view().dtype)};
+    view.head_stride = shape.dim(3) + gaps_.head;
+    view.row_stride = shape.dim(2) * view.head_stride + gaps_.row;
+    view.batch_stride = shape.dim(1) * view.row_stride + gaps_.sequence;
+    view.data =
+        Allocate(x.view().dtype, shape.dim(0) * view.batch_stride, name);
+    return view;
+  }
+  // Calls f(host, device, bytes) for what lies together.
+  template <typename F>
+  static void ForEachHead(const HostTensor& x, const cuda::HeadsView& view,
+                          const F& f) {
+    const Shape& shape = x.view().shape;
+    const int64_t element = SizeOf(x.view().dtype);
+    char* host = static_cast<char*>(x.view().data);
+    for (int64_t b = 0; b < shape.dim(0); ++b) {
+      for (int64_t row = 0; row < shape.dim(1); ++row) {
+        for (int64_t head = 0; head < shape.dim(2); ++head) {
+          const int64_t at = b * view.batch_stride + row * view.row_stride +
+                             head * view.head_stride;
+          f(host, static_cast<char*>(view.data) + at * element,
+            shape.dim(3) * element);
+          host += shape.dim(3) * element;
+        }
+      }
+    }
   }
   cuda::HeadsView Put(const HostTensor& x, const char* name) {
-    return View(Upload(x, name), x.view().dtype, x.view().shape);
-  }
-  cuda::HeadsView Make(const HostTensor& x, const char* name) {
-    const TensorView& view = x.view();
-    return View(Allocate(view.dtype, view.num_elements(), name), view.dtype,
-                view.shape);
+    const cuda::HeadsView to = Make(x, name);
+    ForEachHead(x, to, [&](const char* host, char* device, int64_t bytes) {
+      emulator_.memory().Write(device, host, bytes);
+    });
+    return to;
   }
   void Fetch(const cuda::HeadsView& from, const HostTensor& to) {
-    const HostTensor copy =
-        Download(to.view().dtype, to.view().shape, from.data);
-    std::memcpy(to.view().data, copy.bytes().data(), copy.bytes().size());
+    ForEachHead(to, from, [&](char* host, const char* device, int64_t bytes) {
+      const auto report = emulator_.memory().Read(host, device, bytes);
+      if (report) emulator_.AddReport(*report);
+    });
   }
 
   // Statistics and documents as slices of longer sequences, as around a ring.
@@ -133,6 +161,16 @@ class AttentionGpuTest : public GpuTest {
     Fetch(m.dq, x.dq);
     Fetch(m.dk, x.dk);
     Fetch(m.dv, x.dv);
+  }
+
+  // Few keys in the middle of many queries with documents, whose borders are
+  // searched for in several steps.
+  static AttentionCase KeysAmongDocuments(int64_t head_dim) {
+    return {.q_len = 1100,
+            .kv_len = 70,
+            .head_dim = head_dim,
+            .key_offset = 500,
+            .document_start = RandomDocuments(1, 1100, 0)};
   }
 
   // Masks and lengths of a case, with or without which its kernel can be

@@ -14,7 +14,7 @@ if(TARGET cogdist_ptx_sm_80)
   # The kernels' own tests, on the interpreter.
   foreach(architecture sm_80 sm_90a)
     add_dependencies(vgpu_ptx_kernels_test cogdist_ptx_${architecture})
-    foreach(name attention_mma attention_simt attention_split column_sum
+    foreach(name attention_mma attention_place attention_simt attention_split column_sum
             cross_entropy elementwise embedding gelu layernorm ordered_bits reduce rmsnorm)
       set(test kernels/cuda/${name}_${architecture})
       set(environment COGDIST_PTX=${CMAKE_BINARY_DIR}/ptx/${architecture})

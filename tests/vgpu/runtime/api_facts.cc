@@ -63,6 +63,7 @@ ApiFacts COGDIST_API_FACTS() {
       NUMBER(cudaDevAttrMultiProcessorCount),
       NUMBER(cudaDevAttrComputeCapabilityMajor),
       NUMBER(cudaDevAttrComputeCapabilityMinor),
+      NUMBER(cudaDevAttrMaxSharedMemoryPerBlockOptin),
       NUMBER(cudaStreamCaptureStatusNone),
       NUMBER(cudaStreamCaptureStatusActive),
       NUMBER(cudaStreamCaptureStatusInvalidated),

@@ -105,6 +105,11 @@ TEST(CudaDeviceTest, AGpuWithoutKernelsIsRefused) {
                         "want 8.0 or later"));
 }
 
+TEST(CudaDeviceTest, TellsWhatABlockCanShare) {
+  Machine machine({.compute_capability = 86});
+  EXPECT_EQ(CreateGpu(*CogdistGpuBackend())->SharedBytesPerBlock(), 101376);
+}
+
 TEST(CudaDeviceTest, AMachineWithoutDevices) {
   Machine machine({.devices = 0});
   EXPECT_EQ(*CogdistGpuBackend()->count_devices(), 0);

@@ -127,6 +127,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr,
     case cudaDevAttrComputeCapabilityMinor:
       *value = call.machine.options().compute_capability % 10;
       return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = static_cast<int>(call.machine.shared_bytes_per_block());
+      return cudaSuccess;
   }
   return cudaErrorInvalidValue;
 }

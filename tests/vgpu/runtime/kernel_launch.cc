@@ -47,7 +47,8 @@ cudaError_t Launch(Stream& stream, const simt::KernelLaunch& launch) {
         absl::StrCat("the stream is device ", stream.device(),
                      "'s, not the current device ", call.device, "'s"));
   }
-  if (auto report = simt::CheckShape(launch)) {
+  if (auto report =
+          simt::CheckShape(launch, stream.machine().shared_bytes_per_block())) {
     return call.Misuse(cudaErrorInvalidConfiguration, report->ToString());
   }
   return stream.Submit(kName, [kept = KeptLaunch(launch)](Work* work) {

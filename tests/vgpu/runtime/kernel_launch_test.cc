@@ -2,10 +2,12 @@
 // those that go wrong.
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "cuda_runtime_api.h"
 #include "gmock/gmock.h"
+#include "kernels/cuda/launch_failed.h"
 #include "tests/vgpu/runtime/machine.h"
 #include "tests/vgpu/runtime/test_kernels.h"
 
@@ -13,6 +15,7 @@ namespace cogdist::vgpu {
 namespace {
 
 using cuda::LaunchAdd;
+using cuda::LaunchAddSharing;
 using cuda::LaunchTooLarge;
 using ::testing::AllOf;
 using ::testing::Each;
@@ -190,6 +193,49 @@ TEST(KernelLaunchTest, WithoutChecksItRunsTheSame) {
   LaunchAdd(stream, {.to = x, .from = x, .count = kCount, .amount = 1});
   EXPECT_THAT(ReadBack(x, stream), Each(1));
   EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
+// As much as blocks have on GPUs of such a compute capability, and no more.
+TEST(KernelLaunchDeathTest, SharedMemoryEndsByComputeCapability) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  for (const auto& [capability, bytes] : {std::pair(80, 166912),
+                                          {86, 101376},
+                                          {89, 101376},
+                                          {90, 232448},
+                                          {100, 232448},
+                                          {120, 101376}}) {
+    SCOPED_TRACE(capability);
+    const auto launch = [&](int shared_bytes) {
+      Machine machine({.compute_capability = capability});
+      int value = 0;
+      cudaDeviceGetAttribute(&value, cudaDevAttrMaxSharedMemoryPerBlockOptin,
+                             0);
+      EXPECT_EQ(value, bytes);
+      LaunchAddSharing(MakeStream(), {.count = 1}, shared_bytes);
+    };
+    EXPECT_DEATH(launch(bytes + 1), "a launch that the device does not take");
+  }
+}
+
+TEST(KernelLaunchTest, BlocksHaveAllTheSharedMemoryThereIs) {
+  Machine machine({.compute_capability = 86});
+  const cudaStream_t stream = MakeStream();
+  float* const x = Allocate();
+  cudaMemsetAsync(x, 0, kBytes, stream);
+  LaunchAddSharing(stream, {.to = x, .from = x, .count = kCount, .amount = 1},
+                   101376);
+  EXPECT_THAT(ReadBack(x, stream), Each(1));
+  EXPECT_THAT(machine.reports(), IsEmpty());
+  cudaFree(x);
+}
+
+// What the back end for nvcc says.
+TEST(KernelLaunchDeathTest, RefusedSharedMemoryIsNamed) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(cuda::SharedMemoryRefused(140032, 101376, "invalid argument"),
+               "cudaFuncSetAttribute failed: invalid argument: the kernel "
+               "wants 140032 bytes of shared memory a block, and this GPU has "
+               "101376");
 }
 
 TEST(KernelLaunchDeathTest, FailedAndImpossibleLaunchesEndTheRank) {

@@ -9,6 +9,7 @@
 #include "runtime/check.h"
 #include "tests/vgpu/runtime/clique.h"
 #include "tests/vgpu/runtime/stream.h"
+#include "tests/vgpu/simt/launch.h"
 
 namespace cogdist::vgpu {
 namespace {
@@ -102,6 +103,20 @@ void Machine::FailCall(absl::string_view call, int nth, int error) {
   const std::lock_guard<std::mutex> lock(mutex_);
   CallRecord& record = calls_[std::string(call)];
   record.failures[record.calls + nth] = error;
+}
+
+// CUDA's programming guide, "Technical Specifications per Compute Capability".
+size_t Machine::shared_bytes_per_block() const {
+  switch (options_.compute_capability) {
+    case 80:
+      return 163 << 10;
+    case 86:
+    case 89:
+    case 120:
+      return 99 << 10;
+    default:
+      return simt::kMaxSharedBytes;
+  }
 }
 
 void Machine::LoseDevice(int device) { devices_[device]->lost = true; }

@@ -94,6 +94,8 @@ class Machine {
   simt::DeviceMemory& memory(int device) { return devices_[device]->memory; }
   simt::DeviceMemory& pinned() { return pinned_; }
   const Options& options() const { return options_; }
+  // By the compute capability.
+  size_t shared_bytes_per_block() const;
 
   // --- for the interfaces' implementations ---
 

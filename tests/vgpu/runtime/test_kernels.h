@@ -3,6 +3,7 @@
 #ifndef COGDIST_TESTS_VGPU_RUNTIME_TEST_KERNELS_H_
 #define COGDIST_TESTS_VGPU_RUNTIME_TEST_KERNELS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 struct CUstream_st;
@@ -17,6 +18,10 @@ struct AddArgs {
   float amount;
 };
 void LaunchAdd(CUstream_st* stream, const AddArgs& args);
+
+// With so many bytes of shared memory, which the kernel does not use.
+void LaunchAddSharing(CUstream_st* stream, const AddArgs& args,
+                      size_t shared_bytes);
 
 // A block larger than any device has.
 void LaunchTooLarge(CUstream_st* stream, const AddArgs& args);

@@ -235,12 +235,13 @@ TEST(FaultsTest, BlocksThatNoDeviceCanHave) {
   Emulator emulator;
   emulator.Enqueue(good);
   EXPECT_THAT(emulator.reports(), IsEmpty());
-  std::vector<KernelLaunch> bad(5, good);
+  std::vector<KernelLaunch> bad(6, good);
   bad[0].block = {1056};
   bad[1].block = {0};
   bad[2].grid = {0};
   bad[3].grid = {1, kMaxGridYZ + 1};
   bad[4].shared_bytes = kMaxSharedBytes + 1;
+  bad[5].grid = {kMaxGridX + 1};
   for (const KernelLaunch& launch : bad) {
     emulator.Reset({});
     emulator.Enqueue(launch);

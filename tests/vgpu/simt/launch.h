@@ -25,8 +25,9 @@ struct KernelLaunch {
 };
 
 // What a block may have: the least of sm_80, sm_90 and sm_100 but for shared
-// memory, which launchers choose by device.
+// memory, of which a device may have less.
 inline constexpr unsigned kMaxBlockThreads = 1024;
+inline constexpr unsigned kMaxGridX = 0x7fffffff;
 inline constexpr unsigned kMaxGridYZ = 65535;
 inline constexpr size_t kMaxSharedBytes = 227 << 10;
 
@@ -41,6 +42,9 @@ struct Options {
   bool truncate_mma = false;
   // Without, only what would stop a GPU is found: accesses are not followed.
   bool checked = true;
+  // Not 0: of a launch that has more blocks only so many are run, the last and
+  // others at equal distances; for grids that are too large to run whole.
+  unsigned most_blocks = 0;
 };
 
 // What kernels did; over all launches of an emulator.

@@ -1,5 +1,6 @@
 #include "tests/vgpu/simt/run_kernel.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -11,8 +12,12 @@ namespace {
 
 std::vector<dim3> ShuffledBlocks(const dim3& grid, const Options& options,
                                  uint32_t first) {
+  const unsigned volume = grid.volume();
+  const unsigned count =
+      options.most_blocks > 0 ? std::min(volume, options.most_blocks) : volume;
   std::vector<dim3> blocks;
-  for (unsigned i = 0; i < grid.volume(); ++i) {
+  for (unsigned n = count; n > 0; --n) {
+    const unsigned i = volume - 1 - (n - 1) * (volume / count);
     blocks.emplace_back(i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y);
   }
   if (options.schedule == Options::Schedule::kInOrder) return blocks;
@@ -25,19 +30,21 @@ std::vector<dim3> ShuffledBlocks(const dim3& grid, const Options& options,
 
 }  // namespace
 
-std::optional<Report> CheckShape(const KernelLaunch& launch) {
+std::optional<Report> CheckShape(const KernelLaunch& launch,
+                                 size_t shared_bytes) {
   const dim3 grid = launch.grid, block = launch.block;
   const bool fits = grid.volume() > 0 && block.volume() > 0 &&
                     block.volume() <= kMaxBlockThreads && block.z <= 64 &&
-                    grid.y <= kMaxGridYZ && grid.z <= kMaxGridYZ &&
-                    launch.shared_bytes <= kMaxSharedBytes;
+                    grid.x <= kMaxGridX && grid.y <= kMaxGridYZ &&
+                    grid.z <= kMaxGridYZ && launch.shared_bytes <= shared_bytes;
   if (fits) return std::nullopt;
-  return Report{.fault = Fault::kBadLaunch,
-                .kernel = SourceAt(OffsetOf(launch.kernel) + 1).function,
-                .text = absl::StrCat(
-                    "grid ", grid.x, " x ", grid.y, " x ", grid.z, ", block ",
-                    block.x, " x ", block.y, " x ", block.z, ", ",
-                    launch.shared_bytes, " bytes of shared memory")};
+  return Report{
+      .fault = Fault::kBadLaunch,
+      .kernel = SourceAt(OffsetOf(launch.kernel) + 1).function,
+      .text = absl::StrCat("grid ", grid.x, " x ", grid.y, " x ", grid.z,
+                           ", block ", block.x, " x ", block.y, " x ", block.z,
+                           ", ", launch.shared_bytes, " of ", shared_bytes,
+                           " bytes of shared memory")};
 }
 
 std::optional<Report> RunKernel(Environment& environment,

@@ -4,6 +4,7 @@
 #ifndef COGDIST_TESTS_VGPU_SIMT_RUN_KERNEL_H_
 #define COGDIST_TESTS_VGPU_SIMT_RUN_KERNEL_H_
 
+#include <cstddef>
 #include <optional>
 
 #include "tests/vgpu/simt/environment.h"
@@ -12,8 +13,10 @@
 
 namespace cogdist::simt {
 
-// What no device would take, if the launch is that.
-std::optional<Report> CheckShape(const KernelLaunch& launch);
+// What no device would take whose blocks have so much shared memory, if the
+// launch is that.
+std::optional<Report> CheckShape(const KernelLaunch& launch,
+                                 size_t shared_bytes = kMaxSharedBytes);
 
 // Which operation a launch is.
 struct Origin {
