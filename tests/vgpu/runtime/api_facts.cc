@@ -146,6 +146,8 @@ ApiFacts COGDIST_API_FACTS() {
       FUNCTION(cudaGetErrorName),
       FUNCTION(cudaGetErrorString),
       FUNCTION(cudaGetLastError),
+      FUNCTION(cudaDriverGetVersion),
+      FUNCTION(cudaRuntimeGetVersion),
       FUNCTION(cudaGetDeviceCount),
       FUNCTION(cudaSetDevice),
       FUNCTION(cudaGetDevice),

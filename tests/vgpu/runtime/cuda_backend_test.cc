@@ -110,6 +110,23 @@ TEST(CudaDeviceTest, AMachineWithoutDevices) {
   EXPECT_EQ(*CogdistGpuBackend()->count_devices(), 0);
 }
 
+TEST(CudaDeviceTest, AnOldDriverIsNotNoDriver) {
+  for (const int devices : {0, 1}) {
+    Machine machine({.devices = devices});
+    machine.FailCall("cudaGetDeviceCount", 1, cudaErrorInsufficientDriver);
+    const absl::StatusOr<int> count = CogdistGpuBackend()->count_devices();
+    if (devices == 0) {
+      ASSERT_TRUE(count.ok()) << count.status();
+      EXPECT_EQ(*count, 0);
+      continue;
+    }
+    EXPECT_EQ(count.status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(count.status().message(),
+                HasSubstr("driver is one for CUDA 12.8, and cogdist was built "
+                          "with CUDA 13.0; update the driver"));
+  }
+}
+
 TEST(CudaStreamTest, EventsOrderStreamsAndAreUsedAgain) {
   Machine machine({.seed = 5});
   const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());

@@ -85,11 +85,25 @@ const char* cudaGetErrorString(cudaError_t error) {
 // Kernels' launches are what has no other way to tell; here they have none.
 cudaError_t cudaGetLastError() { return Call("cudaGetLastError").error; }
 
+// Where there is no device, there is no driver.
+cudaError_t cudaDriverGetVersion(int* driverVersion) {
+  Call call("cudaDriverGetVersion");
+  *driverVersion = call.machine.num_devices() == 0 ? 0 : 12080;
+  return call.error;
+}
+
+cudaError_t cudaRuntimeGetVersion(int* runtimeVersion) {
+  Call call("cudaRuntimeGetVersion");
+  *runtimeVersion = 13000;
+  return call.error;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   Call call("cudaGetDeviceCount");
+  *count = 0;
+  if (call.failed()) return call.error;
   *count = call.machine.num_devices();
-  if (*count == 0) return cudaErrorNoDevice;
-  return call.error;
+  return *count == 0 ? cudaErrorNoDevice : cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {

@@ -31,7 +31,7 @@ if(TARGET cogdist_cuda)
   target_compile_definitions(vgpu_toolkit_api PRIVATE
     COGDIST_API_FACTS=ToolkitApi)
   target_include_directories(vgpu_toolkit_api SYSTEM PRIVATE
-    ${CUDAToolkit_INCLUDE_DIRS})
+    ${CUDAToolkit_INCLUDE_DIRS} ${NCCL_INCLUDE_DIR})
   target_link_libraries(vgpu_our_api PRIVATE cogdist_flags)
   target_link_libraries(vgpu_toolkit_api PRIVATE cogdist_flags)
   # The names of functions are all that is needed of them.
