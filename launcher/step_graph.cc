@@ -1,5 +1,6 @@
 #include "launcher/step_graph.h"
 
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -32,7 +33,7 @@ StepGraph::StepGraph(Args args)
 }
 
 absl::Status StepGraph::Run(absl::FunctionRef<void()> enqueue) {
-  if (used_ && ++steps_ == kStepsBefore + 1) used_ = !TooLongToWatch();
+  if (used_ && ++steps_ == kStepsBefore + 1) used_ = AgreeToRecord();
   if (!used_ || steps_ <= kStepsBefore) {
     latest_start_ = MonotonicSeconds();
     enqueue();
@@ -45,11 +46,16 @@ absl::Status StepGraph::Run(absl::FunctionRef<void()> enqueue) {
   return absl::OkStatus();
 }
 
-bool StepGraph::TooLongToWatch() {
-  if (!lane_.has_value()) return false;
-  double seconds[] = {MonotonicSeconds() - latest_start_};
+bool StepGraph::AgreeToRecord() {
+  // To the watch a step that takes long would look like one that hangs; nor
+  // would it gain anything.
+  double seconds[] = {lane_.has_value() ? MonotonicSeconds() - latest_start_
+                                        : 0};
+  if (!pipeline_.MayBeRecorded()) {
+    seconds[0] = std::numeric_limits<double>::infinity();
+  }
   world_.AllReduceMaxHost(absl::MakeSpan(seconds));
-  return seconds[0] > timeout_seconds_ / 2;
+  return seconds[0] <= timeout_seconds_ / 2;
 }
 
 absl::Status StepGraph::Record(absl::FunctionRef<void()> enqueue) {

@@ -49,9 +49,8 @@ class StepGraph {
  private:
   static constexpr int kStepsBefore = 2;
 
-  // To the watch a step that takes long would look like one that hangs; nor
-  // would it gain anything. The same on all ranks, which meet for it.
-  bool TooLongToWatch();
+  // Whether recording makes sense, the same on all ranks, which meet for it.
+  bool AgreeToRecord();
   absl::Status Record(absl::FunctionRef<void()> enqueue);
   void Launch();
   // Nothing that follows on the compute stream needs an event of before.

@@ -87,6 +87,12 @@ class Communicator {
   // over.
   virtual GroupLanes lanes() const { return {}; }
 
+  // When an operation of one communicator can be under way on this rank's
+  // device beside one of another. Where it cannot, each waits for the end of
+  // the one before, in the order of the calls.
+  enum class Overlap { kAlways, kOutsideGraphs, kNever };
+  virtual Overlap overlap() const { return Overlap::kAlways; }
+
   // The control operations below block the host, for small things outside the
   // step's hot path; this rank's streams go on meanwhile.
 

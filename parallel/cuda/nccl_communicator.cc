@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/cuda/ordered_bits_launch.h"
 #include "parallel/partition.h"
+#include "runtime/buffer.h"
 #include "runtime/check.h"
 #include "runtime/status_macros.h"
 
@@ -72,26 +73,47 @@ absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::Create(
     std::unique_ptr<Communicator> host, Device& device) {
   COG_CHECK(device.type() == DeviceType::kCuda);
   if (host->size() == 1) return host;
+  COG_RETURN_IF_ERROR(CheckNcclOrder());
   COG_ASSIGN_OR_RETURN(const ncclUniqueId id, AgreeOnId(*host));
   COG_ASSIGN_OR_RETURN(std::unique_ptr<NcclLanes> lanes,
                        NcclLanes::Create(host->lanes(), device));
-  ncclComm_t comm = nullptr;
-  ncclResult_t result = ncclSuccess;
-  lanes->OnThread([&] {
-    result = ncclCommInitRank(&comm, host->size(), id, host->rank());
+  auto made = std::unique_ptr<NcclCommunicator>(
+      new NcclCommunicator(std::move(host), device, std::move(lanes)));
+  const std::unique_ptr<Stream> stream = device.CreateStream();
+  COG_ASSIGN_OR_RETURN(const Buffer bytes, Buffer::Allocate(device, 2));
+  made->lanes_->OnThread([&] {
+    made->Init(id);
+    made->Greet(*stream, static_cast<char*>(bytes.data()));
   });
-  if (result != ncclSuccess) {
-    return absl::UnavailableError(
-        absl::StrCat(Explain(result, "ncclCommInitRank", nullptr), " for rank ",
-                     host->rank(), " of ", host->size(),
-                     "; NCCL wants a GPU for every rank, and NCCL_DEBUG=INFO "
-                     "makes it say more"));
-  }
-  return std::unique_ptr<Communicator>(
-      new NcclCommunicator(std::move(host), device, std::move(lanes), comm));
+  return made;
+}
+
+void NcclCommunicator::Init(const ncclUniqueId& id) {
+  const ncclResult_t result = ncclCommInitRank(&comm_, size(), id, rank());
+  COG_CHECK(result == ncclSuccess, Explain(result, "ncclCommInitRank", nullptr),
+            " for rank ", rank(), " of ", size(),
+            "; NCCL wants a GPU for every rank, and NCCL_DEBUG=INFO makes it "
+            "say more");
+}
+
+// NCCL connects two ranks at their first message, and holds up the thread of
+// each until the other's comes: now, and not when others wait for what this
+// thread would do next.
+void NcclCommunicator::Greet(Stream& stream, char* bytes) {
+  const cudaStream_t on = AsCudaStream(stream).handle();
+  cudaMemsetAsync(bytes, 0, 2, on);
+  Check(ncclGroupStart(), "ncclGroupStart");
+  Check(ncclSend(bytes, 1, ncclUint8, (rank() + 1) % size(), comm_, on),
+        "ncclSend");
+  Check(ncclRecv(bytes + 1, 1, ncclUint8, (rank() + size() - 1) % size(), comm_,
+                 on),
+        "ncclRecv");
+  Check(ncclGroupEnd(), "ncclGroupEnd");
+  stream.Synchronize();
 }
 
 NcclCommunicator::~NcclCommunicator() {
+  if (comm_ == nullptr) return;  // it could not be made
   lanes_->OnThread([&] {
     const ncclResult_t result = ncclCommDestroy(comm_);
     COG_CHECK(result == ncclSuccess,

@@ -14,6 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "parallel/communicator.h"
 #include "parallel/cuda/nccl_lanes.h"
+#include "parallel/cuda/nccl_order.h"
 #include "runtime/cuda/cuda_stream.h"
 
 namespace cogdist {
@@ -27,15 +28,19 @@ namespace cogdist {
 class NcclCommunicator : public Communicator {
  public:
   // Collective over the ranks of `host`, each with a GPU of its own; a group of
-  // one needs no NCCL and stays what it is. The device outlives it.
+  // one needs no NCCL and stays what it is. The device outlives it. An error of
+  // NCCL's on one rank ends it, since the others wait for it within NCCL.
   static absl::StatusOr<std::unique_ptr<Communicator>> Create(
       std::unique_ptr<Communicator> host, Device& device);
+  // Waits for the other ranks: those of several groups destroy these in one
+  // order, as they made them in one.
   ~NcclCommunicator() override;
 
   int rank() const override { return host_->rank(); }
   int size() const override { return host_->size(); }
   // Tensors count as a ring sends them, whatever way NCCL takes.
   Traffic traffic() const override;
+  Overlap overlap() const override { return NcclOverlap(); }
   std::vector<std::string> AllGatherStrings(absl::string_view mine) override {
     return host_->AllGatherStrings(mine);
   }
@@ -45,11 +50,13 @@ class NcclCommunicator : public Communicator {
   using PartCall = ncclResult_t(char* data, int64_t count, int owner);
 
   NcclCommunicator(std::unique_ptr<Communicator> host, Device& device,
-                   std::unique_ptr<NcclLanes> lanes, ncclComm_t comm)
-      : host_(std::move(host)),
-        device_(device),
-        lanes_(std::move(lanes)),
-        comm_(comm) {}
+                   std::unique_ptr<NcclLanes> lanes)
+      : host_(std::move(host)), device_(device), lanes_(std::move(lanes)) {}
+
+  // Makes `comm_`.
+  void Init(const ncclUniqueId& id);
+  // Connects this rank to the next one and to the one before.
+  void Greet(Stream& stream, char* bytes);
 
   absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
       absl::Span<const int> members, absl::string_view name) override;
@@ -83,7 +90,7 @@ class NcclCommunicator : public Communicator {
   std::unique_ptr<Communicator> host_;
   Device& device_;
   const std::unique_ptr<NcclLanes> lanes_;
-  const ncclComm_t comm_;
+  ncclComm_t comm_ = nullptr;
   int64_t data_bytes_ = 0;
 };
 

@@ -17,18 +17,18 @@ int64_t AlignedBytes(const Shape& shape, DType dtype) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PipelineLink>> PipelineLink::Create(Args args) {
-  auto link = std::unique_ptr<PipelineLink>(new PipelineLink(std::move(args)));
-  const Args& made = link->args_;
-  const int buffers = made.receive_buffers + made.send_buffers;
+absl::StatusOr<std::unique_ptr<PipelineLink>> PipelineLink::Create(
+    const Args& args) {
+  auto link = std::unique_ptr<PipelineLink>(new PipelineLink(args));
+  const int buffers = args.receive_buffers + args.send_buffers;
   if (buffers == 0) return link;
-  Device& device = made.compute->device();
+  Device& device = args.compute->device();
   COG_ASSIGN_OR_RETURN(
       link->buffer_,
-      Buffer::Allocate(device, buffers * AlignedBytes(made.shape, made.dtype)));
+      Buffer::Allocate(device, buffers * AlignedBytes(args.shape, args.dtype)));
   link->CutBuffer();
-  if (made.receive_buffers > 0) link->receive_stream_ = device.CreateStream();
-  if (made.send_buffers > 0) link->send_stream_ = device.CreateStream();
+  if (args.receive_buffers > 0) link->receive_stream_ = device.CreateStream();
+  if (args.send_buffers > 0) link->send_stream_ = device.CreateStream();
   return link;
 }
 
@@ -82,17 +82,6 @@ void PipelineLink::EndSend() {
   args_.after->Send(*send_stream_, slot.tensor, 1);
   slot.free = send_stream_->Record();
   next_send_ = (next_send_ + 1) % args_.send_buffers;
-}
-
-Traffic PipelineLink::traffic() const {
-  Traffic sum;
-  for (const auto* group : {&args_.before, &args_.after}) {
-    if (*group == nullptr) continue;
-    const Traffic traffic = (*group)->traffic();
-    sum.data_bytes += traffic.data_bytes;
-    sum.control_bytes += traffic.control_bytes;
-  }
-  return sum;
 }
 
 std::vector<Stream*> PipelineLink::streams() const {

@@ -25,9 +25,9 @@ class PipelineLink {
     // the rank after; null where nothing comes or goes. For nothing else: the
     // nth tensor sent meets the nth receive, and on GPUs operations of one
     // communicator follow each other, whatever their streams, so that a receive
-    // that is posted ahead would hold up a send.
-    std::unique_ptr<Communicator> before;
-    std::unique_ptr<Communicator> after;
+    // that is posted ahead would hold up a send. They outlive the link.
+    Communicator* before = nullptr;
+    Communicator* after = nullptr;
     // Where tensors are read and written; outlives the link, as its device
     // does.
     Stream* compute = nullptr;
@@ -36,7 +36,7 @@ class PipelineLink {
     int receive_buffers = 0;  // 0: nothing comes
     int send_buffers = 0;     // 0: nothing goes
   };
-  static absl::StatusOr<std::unique_ptr<PipelineLink>> Create(Args args);
+  static absl::StatusOr<std::unique_ptr<PipelineLink>> Create(const Args& args);
 
   // Lets the next tensor come. REQUIRES: a buffer is free.
   void PostReceive();
@@ -62,7 +62,6 @@ class PipelineLink {
   int64_t buffer_bytes() const { return buffer_.bytes(); }
   // Scratch memory of its streams.
   int64_t workspace_bytes() const;
-  Traffic traffic() const;
   // Since its creation: for how long the compute stream could not go on for
   // want of a tensor or of memory to write to. 0 where streams run by
   // themselves, as on a GPU.
@@ -78,11 +77,11 @@ class PipelineLink {
     Event arrived;
   };
 
-  explicit PipelineLink(Args args) : args_(std::move(args)) {}
+  explicit PipelineLink(const Args& args) : args_(args) {}
   void CutBuffer();
   void WaitFor(const Event& event);
 
-  Args args_;
+  const Args args_;
   Buffer buffer_;
   std::vector<Slot> receive_slots_;
   std::vector<int> free_slots_;  // of receive_slots_

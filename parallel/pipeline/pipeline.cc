@@ -1,5 +1,6 @@
 #include "parallel/pipeline/pipeline.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,33 +10,6 @@
 #include "runtime/status_macros.h"
 
 namespace cogdist {
-namespace {
-
-// A rank's ways to its neighbours in a ring.
-struct Neighbours {
-  std::unique_ptr<Communicator> before, after;
-};
-
-// Communicators of two for messages of each rank to the one `step` after it,
-// but for those of rank `last`, where there is one. Every pair meets in the
-// order of the ranks, so that nobody waits for ever.
-absl::StatusOr<Neighbours> Connect(Communicator& group, int step,
-                                   std::optional<int> last,
-                                   absl::string_view name) {
-  Neighbours neighbours;
-  const int size = group.size(), rank = group.rank();
-  for (int from = 0; size > 1 && from < size; ++from) {
-    const int to = (from + step + size) % size;
-    if (from == last || (rank != from && rank != to)) continue;
-    const int pair[] = {from, to};
-    COG_ASSIGN_OR_RETURN((rank == from ? neighbours.after : neighbours.before),
-                         group.Split(pair, name));
-  }
-  return neighbours;
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const Args& args) {
   const PipelineShape shape = {.ranks = args.group.size(),
                                .chunks = args.chunks,
@@ -60,6 +34,32 @@ Pipeline::Pipeline(const Args& args, const PipelineShape& shape, int rank)
   COG_CHECK_GE(args.boundary.num_elements(), 1);
 }
 
+// A pair's two ranks destroy what they share together, as they made it.
+Pipeline::~Pipeline() {
+  activations_.reset();
+  gradients_.reset();
+  for (std::unique_ptr<Communicator>& channel : channels_) channel.reset();
+}
+
+// Every pair meets in the order of the ranks, so that nobody waits for ever.
+absl::StatusOr<Pipeline::Neighbours> Pipeline::Connect(Communicator& group,
+                                                       int step,
+                                                       std::optional<int> last,
+                                                       absl::string_view name) {
+  Neighbours neighbours;
+  const int size = shape_.ranks;
+  for (int from = 0; size > 1 && from < size; ++from) {
+    const int to = (from + step + size) % size;
+    if (from == last || (rank_ != from && rank_ != to)) continue;
+    const int pair[] = {from, to};
+    COG_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> channel,
+                         group.Split(pair, name));
+    (rank_ == from ? neighbours.after : neighbours.before) = channel.get();
+    channels_.push_back(std::move(channel));
+  }
+  return neighbours;
+}
+
 absl::Status Pipeline::CreateLinks(const Args& args) {
   const PipelineBuffers buffers = BuffersOf(shape_, rank_);
   // Only chunks close the ring.
@@ -68,21 +68,30 @@ absl::Status Pipeline::CreateLinks(const Args& args) {
     return closed ? std::nullopt : std::optional<int>(rank);
   };
   COG_ASSIGN_OR_RETURN(
-      Neighbours forward,
+      const Neighbours forward,
       Connect(args.group, 1, last(shape_.ranks - 1), "pipeline activations"));
-  COG_ASSIGN_OR_RETURN(Neighbours backward,
+  COG_ASSIGN_OR_RETURN(const Neighbours backward,
                        Connect(args.group, -1, last(0), "pipeline gradients"));
+  const auto waits = [](const std::unique_ptr<Communicator>& channel) {
+    return channel->overlap() == Communicator::Overlap::kNever;
+  };
+  if (std::any_of(channels_.begin(), channels_.end(), waits)) {
+    return absl::FailedPreconditionError(
+        "parallel.pipeline: messages between stages have to be under way side "
+        "by side, which this GPU's driver cannot do; update it to one for CUDA "
+        "12.3 or later, or set parallel.pipeline: 1");
+  }
+  COG_ASSIGN_OR_RETURN(activations_,
+                       PipelineLink::Create({.before = forward.before,
+                                             .after = forward.after,
+                                             .compute = &args.compute,
+                                             .shape = args.boundary,
+                                             .dtype = args.dtype,
+                                             .receive_buffers = buffers.inputs,
+                                             .send_buffers = buffers.outputs}));
   COG_ASSIGN_OR_RETURN(
-      activations_, PipelineLink::Create({.before = std::move(forward.before),
-                                          .after = std::move(forward.after),
-                                          .compute = &args.compute,
-                                          .shape = args.boundary,
-                                          .dtype = args.dtype,
-                                          .receive_buffers = buffers.inputs,
-                                          .send_buffers = buffers.outputs}));
-  COG_ASSIGN_OR_RETURN(
-      gradients_, PipelineLink::Create({.before = std::move(backward.before),
-                                        .after = std::move(backward.after),
+      gradients_, PipelineLink::Create({.before = backward.before,
+                                        .after = backward.after,
                                         .compute = &args.compute,
                                         .shape = args.boundary,
                                         .dtype = args.dtype,
@@ -167,6 +176,13 @@ void Pipeline::Forget() {
   gradients_->Forget();
 }
 
+bool Pipeline::MayBeRecorded() const {
+  for (const std::unique_ptr<Communicator>& channel : channels_) {
+    if (channel->overlap() != Communicator::Overlap::kAlways) return false;
+  }
+  return true;
+}
+
 int64_t Pipeline::buffer_bytes() const {
   return activations_->buffer_bytes() + gradients_->buffer_bytes();
 }
@@ -176,10 +192,13 @@ int64_t Pipeline::workspace_bytes() const {
 }
 
 Traffic Pipeline::traffic() const {
-  const Traffic forward = activations_->traffic();
-  const Traffic backward = gradients_->traffic();
-  return {.data_bytes = forward.data_bytes + backward.data_bytes,
-          .control_bytes = forward.control_bytes + backward.control_bytes};
+  Traffic sum;
+  for (const std::unique_ptr<Communicator>& channel : channels_) {
+    const Traffic traffic = channel->traffic();
+    sum.data_bytes += traffic.data_bytes;
+    sum.control_bytes += traffic.control_bytes;
+  }
+  return sum;
 }
 
 double Pipeline::WaitedSeconds() const {

@@ -12,9 +12,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "parallel/communicator.h"
 #include "parallel/pipeline/link.h"
 #include "parallel/pipeline/schedule.h"
@@ -39,8 +41,11 @@ class Pipeline {
   // Allocates all buffers. Collective: called by all ranks of the group, which
   // it splits, so that no other traffic of the group meets its own. The compute
   // stream, and its device, outlive the pipeline; the group need not. Several
-  // chunks on a single rank are INVALID_ARGUMENT.
+  // chunks on a single rank are INVALID_ARGUMENT, and a device on which
+  // messages wait for each other is FAILED_PRECONDITION.
   static absl::StatusOr<std::unique_ptr<Pipeline>> Create(const Args& args);
+  // Collective, too.
+  ~Pipeline();
 
   // Forward and backward passes of a step. Enqueues on the compute stream; the
   // last sends may go on afterwards.
@@ -52,6 +57,9 @@ class Pipeline {
   std::vector<Stream*> streams() const;
   // The compute stream has waited for all that was enqueued, between calls.
   void Forget();
+  // Whether Train() may be recorded as a graph on this rank's device. Messages
+  // that wait for each other to end would wait without end.
+  bool MayBeRecorded() const;
 
   const PipelineShape& shape() const { return shape_; }
   int rank() const { return rank_; }
@@ -81,6 +89,16 @@ class Pipeline {
   enum class Mode { kTrain, kEvaluate };
 
   Pipeline(const Args& args, const PipelineShape& shape, int rank);
+  // One that groups of two share; null for a rank that has no such neighbour.
+  struct Neighbours {
+    Communicator* before = nullptr;
+    Communicator* after = nullptr;
+  };
+  // Communicators of two for messages of each rank to the one `step` after it,
+  // but for those of rank `last`, where there is one.
+  absl::StatusOr<Neighbours> Connect(Communicator& group, int step,
+                                     std::optional<int> last,
+                                     absl::string_view name);
   absl::Status CreateLinks(const Args& args);
 
   void Run(const Schedule& schedule, Stage& stage, Mode mode);
@@ -93,6 +111,8 @@ class Pipeline {
   const PipelineShape shape_;
   const int rank_;
   const Schedule training_;
+  // To neighbours, in the order in which they were made.
+  std::vector<std::unique_ptr<Communicator>> channels_;
   // Activations from the rank before to the rank after; gradients the other
   // way. The ring is closed where ranks have several chunks.
   std::unique_ptr<PipelineLink> activations_;

@@ -199,6 +199,17 @@ TEST_P(RoomTest, NoRankWaitsForWhatAnotherHasNoRoomFor) {
   EXPECT_EQ(history.launches, 2 * GetParam().ranks);
 }
 
+// A driver for CUDA 12.8 cannot record messages that are under way at a time.
+TEST_P(RoomTest, WhatAnOldDriverCannotRecordIsEnqueued) {
+  const RunConfig config = ConfigOf(GetParam());
+  const History history = Train(GetParam(), config,
+                                {.devices = GetParam().ranks,
+                                 .check_kernels = false,
+                                 .driver_version = 12080});
+  const bool recorded = config.parallel().pipeline() <= 1;
+  EXPECT_EQ(history.launches, recorded ? 2 * GetParam().ranks : 0);
+}
+
 // Nothing is read before it was waited for, and nothing unwritten is read.
 TEST_P(GpuStepTest, EveryAccessIsInOrder) {
   const RunConfig config = ConfigOf(GetParam());
@@ -247,6 +258,24 @@ TEST(StepGraphTest, WhatTakesLongIsNotRecordedUnderAWatch) {
   const vgpu::Options gpus = {.devices = 2, .check_kernels = false};
   EXPECT_EQ(Train(layout, config, gpus, ledgers.all()).launches, 0);
   EXPECT_EQ(Train(layout, config, gpus).launches, 4);
+}
+
+// One for CUDA 12.2 cannot even enqueue them.
+TEST(OldDriverTest, HasNoPipelines) {
+  const Layout layout = {
+      .name = "pipeline_2", .ranks = 2, .sets = {"parallel.pipeline=2"}};
+  const RunConfig config = ConfigOf(layout);
+  const vgpu::Machine machine(
+      {.devices = 2, .check_kernels = false, .driver_version = 12020});
+  testing::RunGpuRankContexts(
+      *CogdistGpuBackend(), 2, config.parallel(), [&](RankContext& context) {
+        const absl::Status created =
+            TrainingStep::Create(config, context).status();
+        EXPECT_EQ(created.code(), absl::StatusCode::kFailedPrecondition);
+        EXPECT_THAT(created.message(),
+                    HasSubstr("update it to one for CUDA 12.3 or later"));
+      });
+  EXPECT_THAT(machine.reports(), IsEmpty());
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Layout>& info) {

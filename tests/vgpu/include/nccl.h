@@ -51,6 +51,7 @@ const char* ncclGetErrorString(ncclResult_t result);
 // What happened last, in words; `comm` may be null.
 const char* ncclGetLastError(ncclComm_t comm);
 
+ncclResult_t ncclGetVersion(int* version);
 ncclResult_t ncclGetUniqueId(ncclUniqueId* uniqueId);
 ncclResult_t ncclCommInitRank(ncclComm_t* comm, int nranks, ncclUniqueId commId,
                               int rank);

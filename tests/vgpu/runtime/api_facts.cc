@@ -204,6 +204,7 @@ ApiFacts COGDIST_API_FACTS() {
       FUNCTION(ncclGetUniqueId),
       FUNCTION(ncclCommInitRank),
       FUNCTION(ncclCommDestroy),
+      FUNCTION(ncclGetVersion),
       FUNCTION(ncclCommAbort),
       FUNCTION(ncclCommGetAsyncError),
       FUNCTION(ncclAllReduce),

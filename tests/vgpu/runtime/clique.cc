@@ -52,6 +52,18 @@ bool Clique::Join(int rank, int device) {
       });
 }
 
+void Clique::Depart(int rank) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (machine_.IsLost(ranks_[rank].device)) return;
+  ranks_[rank].departs = true;
+  changed_.notify_all();
+  WaitUntil(lock, "ranks are missing when the communicator is destroyed",
+            [this] {
+              return std::all_of(ranks_.begin(), ranks_.end(),
+                                 [](const Rank& rank) { return rank.departs; });
+            });
+}
+
 int64_t Clique::Issue(int rank, const std::vector<CollectiveCall>& calls,
                       const std::string& stream) {
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -46,6 +46,9 @@ class Clique {
   // Then meets the others in all of its calls, in no order.
   void Meet(int rank);
 
+  // A rank is about to go, and waits until all others are: NCCL's manual calls
+  // ncclCommDestroy collective, "to avoid a hang".
+  void Depart(int rank);
   // A rank gives up, and so all.
   void Abort(int rank);
 
@@ -64,7 +67,7 @@ class Clique {
   };
   struct Rank {
     int device = -1;
-    bool joined = false;
+    bool joined = false, departs = false;
     int64_t issued = 0;
     std::deque<Operation> operations;  // issued and not complete, by turn
     int64_t collectives = 0;           // numbered

@@ -111,20 +111,19 @@ TEST(CudaDeviceTest, AMachineWithoutDevices) {
 }
 
 TEST(CudaDeviceTest, AnOldDriverIsNotNoDriver) {
-  for (const int devices : {0, 1}) {
-    Machine machine({.devices = devices});
+  const auto count_with_driver = [](int version) {
+    Machine machine({.driver_version = version});
     machine.FailCall("cudaGetDeviceCount", 1, cudaErrorInsufficientDriver);
-    const absl::StatusOr<int> count = CogdistGpuBackend()->count_devices();
-    if (devices == 0) {
-      ASSERT_TRUE(count.ok()) << count.status();
-      EXPECT_EQ(*count, 0);
-      continue;
-    }
-    EXPECT_EQ(count.status().code(), absl::StatusCode::kUnavailable);
-    EXPECT_THAT(count.status().message(),
-                HasSubstr("driver is one for CUDA 12.8, and cogdist was built "
-                          "with CUDA 13.0; update the driver"));
-  }
+    return CogdistGpuBackend()->count_devices();
+  };
+  const absl::StatusOr<int> none = count_with_driver(0);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_EQ(*none, 0);
+  const absl::Status old = count_with_driver(12080).status();
+  EXPECT_EQ(old.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(old.message(),
+              HasSubstr("driver is one for CUDA 12.8, and cogdist was built "
+                        "with CUDA 13.0; update the driver"));
 }
 
 TEST(CudaStreamTest, EventsOrderStreamsAndAreUsedAgain) {
@@ -470,9 +469,9 @@ TEST(NcclCommunicatorTest, SplitsIntoReorderedGroups) {
   EXPECT_THAT(machine.reports(), IsEmpty());
 }
 
-TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
-  Machine machine({.devices = 2});
-  machine.FailCall("ncclGetUniqueId", 1, 2);
+// What two ranks get for a communicator.
+std::vector<absl::Status> MakeCommunicators() {
+  std::vector<absl::Status> made(2);
   ThreadHub hub(2);
   std::vector<std::thread> threads;
   for (int rank = 0; rank < 2; ++rank) {
@@ -483,10 +482,39 @@ TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
       const auto world = CogdistGpuBackend()->create_communicator(
           std::make_unique<HostCommunicator>(hub.Connect(rank), host_device),
           *device);
-      EXPECT_EQ(world.status().code(), absl::StatusCode::kUnavailable);
+      made[rank] = world.status();
     });
   }
   for (std::thread& thread : threads) thread.join();
+  return made;
+}
+
+TEST(NcclCommunicatorTest, WithoutAnIdAllRanksSaySo) {
+  Machine machine({.devices = 2});
+  machine.FailCall("ncclGetUniqueId", 1, 2);
+  for (const absl::Status& made : MakeCommunicators()) {
+    EXPECT_EQ(made.code(), absl::StatusCode::kUnavailable);
+  }
+}
+
+TEST(NcclCommunicatorTest, AnOldNcclIsRefused) {
+  const Machine machine({.devices = 2, .nccl_version = 22507});
+  for (const absl::Status& made : MakeCommunicators()) {
+    EXPECT_EQ(made.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(made.message(), AllOf(HasSubstr("NCCL 2.25.7 begins"),
+                                      HasSubstr("install NCCL 2.26 or later")));
+  }
+}
+
+// Its peer would wait for it within NCCL.
+TEST(NcclCommunicatorDeathTest, WhoCannotJoinEnds) {
+  const auto join = [] {
+    Machine machine({.devices = 2});
+    machine.FailCall("ncclCommInitRank", 1, 2);
+    MakeCommunicators();
+  };
+  EXPECT_DEATH(join(),
+               "rank .*ncclCommInitRank failed: unhandled system error");
 }
 
 TEST(GpuModuleTest, AMissingModuleIsNamed) {

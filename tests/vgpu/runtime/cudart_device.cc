@@ -85,10 +85,9 @@ const char* cudaGetErrorString(cudaError_t error) {
 // Kernels' launches are what has no other way to tell; here they have none.
 cudaError_t cudaGetLastError() { return Call("cudaGetLastError").error; }
 
-// Where there is no device, there is no driver.
 cudaError_t cudaDriverGetVersion(int* driverVersion) {
   Call call("cudaDriverGetVersion");
-  *driverVersion = call.machine.num_devices() == 0 ? 0 : 12080;
+  *driverVersion = call.machine.options().driver_version;
   return call.error;
 }
 

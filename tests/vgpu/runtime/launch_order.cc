@@ -11,21 +11,29 @@ namespace {
 
 constexpr int64_t kAnyTime = -1;
 
-bool IsOrdered() {
-  const char* const value = std::getenv("NCCL_LAUNCH_ORDER_IMPLICIT");
-  return value != nullptr && absl::string_view(value) == "1";
-}
-
 }  // namespace
 
-int64_t LaunchOrder::Issue(const std::string& operation) {
+bool LaunchOrder::IsOrdered() const {
+  const char* const value = std::getenv("NCCL_LAUNCH_ORDER_IMPLICIT");
+  return machine_.options().nccl_version >= 22600 && value != nullptr &&
+         absl::string_view(value) == "1";
+}
+
+bool LaunchOrder::WaitsForEnds(bool in_graph) const {
+  const Options& options = machine_.options();
+  if (!in_graph) return options.driver_version < 12030;
+  return options.driver_version < 12090 || options.nccl_version < 22700;
+}
+
+int64_t LaunchOrder::Issue(const std::string& operation, bool in_graph) {
   const bool ordered = IsOrdered();
   if (!ordered && machine_.options().concurrent_collectives == 0) {
     return kAnyTime;
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   ordered_ = ordered;
-  waiting_[issued_] = {.text = operation};
+  waiting_[issued_] = {.text = operation,
+                       .alone = ordered && WaitsForEnds(in_graph)};
   return issued_++;
 }
 
@@ -47,6 +55,7 @@ void LaunchOrder::End(int64_t place) {
 
 bool LaunchOrder::MayBegin(int64_t place) const {
   if (ordered_ && waiting_.begin()->first != place) return false;
+  if (waiting_.at(place).alone && !running_.empty()) return false;
   const int room = machine_.options().concurrent_collectives;
   return room == 0 || static_cast<int>(running_.size()) < room;
 }

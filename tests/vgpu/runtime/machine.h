@@ -64,6 +64,9 @@ struct Options {
   int concurrent_collectives = 0;
   // A device's streams share its hardware queues.
   bool share_queues = false;
+  // Of NCCL and of the driver, as they number them: 2.28.3 and CUDA 13.0.
+  int nccl_version = 22803;
+  int driver_version = 13000;
 };
 
 class Machine {

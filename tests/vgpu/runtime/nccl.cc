@@ -95,6 +95,11 @@ const char* ncclGetLastError(ncclComm_t comm) {
   return comm->failure.c_str();
 }
 
+ncclResult_t ncclGetVersion(int* version) {
+  *version = Machine::Current().options().nccl_version;
+  return Enter("ncclGetVersion");
+}
+
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
   const ncclResult_t planned = Enter("ncclGetUniqueId");
   if (planned != ncclSuccess) return planned;
@@ -128,6 +133,7 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm) {
         "waits until it is destroyed");
     return ncclInvalidUsage;
   }
+  comm->clique->Depart(comm->rank);
   delete comm;
   return planned;
 }

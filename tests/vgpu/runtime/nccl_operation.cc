@@ -83,8 +83,9 @@ void CarryOut(const Operation& operation, Stream& stream) {
   order.End(operation.place);
 }
 
-// Calls of one communicator.
-cudaError_t Issue(const std::vector<NcclCall>& calls, Work* work) {
+// Calls of one communicator, made while a graph was recorded or not.
+cudaError_t Issue(const std::vector<NcclCall>& calls, bool in_graph,
+                  Work* work) {
   const NcclCall& first = calls[0];
   Clique* const clique = first.comm->clique;
   Operation operation = {
@@ -102,7 +103,8 @@ cudaError_t Issue(const std::vector<NcclCall>& calls, Work* work) {
   operation.place = Machine::Current()
                         .launch_order(first.comm->device)
                         .Issue(absl::StrCat(first.name, " of communicator ",
-                                            clique->number(), ", on ", stream));
+                                            clique->number(), ", on ", stream),
+                               in_graph);
   *work = [operation](Stream& on) { CarryOut(operation, on); };
   return cudaSuccess;
 }
@@ -131,10 +133,10 @@ ncclResult_t SubmitOperation(const std::vector<NcclCall>& calls) {
     }
   }
   for (Stream* const other : further) stream.Follow(*other);
-  const cudaError_t error = stream.Submit(
-      calls[0].name, [calls, held = calls[0].comm->in_graphs](Work* work) {
-        return Issue(calls, work);
-      });
+  const bool in_graph = stream.capture() != nullptr;
+  const auto issue = [calls, in_graph, held = calls[0].comm->in_graphs](
+                         Work* work) { return Issue(calls, in_graph, work); };
+  const cudaError_t error = stream.Submit(calls[0].name, issue);
   if (error != cudaSuccess) return ncclInvalidArgument;
   for (Stream* const other : further) other->Follow(stream);
   return ncclSuccess;

@@ -177,19 +177,35 @@ TEST(NcclOrderTest, ARingOfGroupsIsFine) {
   EXPECT_THAT(RunRing(InAGroup), IsEmpty());
 }
 
-TEST(NcclOrderTest, ARingOfCommunicatorsOfTwoIsFine) {
-  const auto step = [](const RingPlace& at) {
+// Makes the communicators from the first rank's on, and destroys them in the
+// same order, or each rank its one to the rank before first.
+RingStep InPairs(bool destroyed_as_made) {
+  return [=](const RingPlace& at) {
+    std::vector<ncclComm_t> made;
     ncclComm_t before = nullptr, after = nullptr;
     for (int from = 0; from < 3; ++from) {
-      if (from == at.self.rank) ncclCommInitRank(&after, 2, at.pairs[from], 0);
-      if (from == at.before) ncclCommInitRank(&before, 2, at.pairs[from], 1);
+      const bool to_next = from == at.self.rank;
+      if (!to_next && from != at.before) continue;
+      ncclComm_t& comm = to_next ? after : before;
+      ncclCommInitRank(&comm, 2, at.pairs[from], to_next ? 0 : 1);
+      made.push_back(comm);
     }
     Send(at.self, 1, after, at.self.stream);
     Receive(at.self, 0, before, at.second);
-    ncclCommDestroy(before);
-    ncclCommDestroy(after);
+    Finish(at.self, at.second);
+    if (!destroyed_as_made) made = {before, after};
+    for (const ncclComm_t comm : made) ncclCommDestroy(comm);
   };
-  EXPECT_THAT(RunRing(step), IsEmpty());
+}
+
+TEST(NcclOrderTest, ARingOfCommunicatorsOfTwoIsFine) {
+  EXPECT_THAT(RunRing(InPairs(/*destroyed_as_made=*/true)), IsEmpty());
+}
+
+TEST(NcclOrderTest, RanksDestroyACommunicatorTogether) {
+  EXPECT_THAT(RunRing(InPairs(/*destroyed_as_made=*/false), kDeadlockSeconds),
+              Contains(HasSubstr(
+                  "ranks are missing when the communicator is destroyed")));
 }
 
 // While the test runs.
@@ -317,6 +333,42 @@ TEST(NcclOrderTest, TurnsAreTakenWithinAGraph) {
   EXPECT_THAT(RunRing(Captured(SendThenReceive), kDeadlockSeconds),
               ElementsAre(HasSubstr("behind it, in the order of the calls")));
   EXPECT_THAT(RunRing(Captured(InAGroup)), IsEmpty());
+}
+
+// A message each way, the first rank's reception posted ahead, recorded or not.
+std::vector<std::string> RunAhead(bool recorded, int driver_version) {
+  const Variable order("NCCL_LAUNCH_ORDER_IMPLICIT", "1");
+  const auto body = [&](NcclRank& self, ncclComm_t back, cudaStream_t second) {
+    const auto enqueue = [&] {
+      Order(self.stream, second);
+      if (self.rank == 0) {
+        Receive(self, 1, back, second);
+        Send(self, 1, self.comm, self.stream);
+      } else {
+        Receive(self, 0, self.comm, self.stream);
+        Order(self.stream, second);
+        Send(self, 0, back, second);
+      }
+      Order(second, self.stream);
+    };
+    if (!recorded) return enqueue();
+    const Graph graph(self.stream, enqueue);
+    graph.Launch(self.stream);
+    Finish(self, second);
+  };
+  return RunTwoCommunicators({.devices = 2,
+                              .collective_timeout_seconds = kDeadlockSeconds,
+                              .driver_version = driver_version},
+                             body);
+}
+
+TEST(NcclOrderTest, AnOldDriverWaitsForTheEndsOfEarlierOperations) {
+  const auto never_ends =
+      Contains(HasSubstr("ranks have waited too long for each other"));
+  EXPECT_THAT(RunAhead(/*recorded=*/true, 12090), IsEmpty());
+  EXPECT_THAT(RunAhead(/*recorded=*/true, 12080), never_ends);
+  EXPECT_THAT(RunAhead(/*recorded=*/false, 12080), IsEmpty());
+  EXPECT_THAT(RunAhead(/*recorded=*/false, 12020), never_ends);
 }
 
 // A message in a graph and a sum outside. What counts is when the graph is
