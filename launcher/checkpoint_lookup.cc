@@ -41,7 +41,7 @@ absl::StatusOr<Kind> KindOf(FileSystem& files, absl::string_view path) {
   }
   const RunDirectory run(path);
   for (const std::string& entry :
-       {run.checkpoints_dir(), run.config_path(), run.metrics_path()}) {
+       {CheckpointsPath(path), run.config_path(), run.metrics_path()}) {
     if (Has(*names, entry.substr(entry.rfind('/') + 1))) return Kind::kRun;
   }
   // A damaged one may have lost its manifest.

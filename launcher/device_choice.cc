@@ -1,6 +1,7 @@
 #include "launcher/device_choice.h"
 
 #include <map>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,22 +14,17 @@
 namespace cogdist {
 namespace {
 
-absl::Status CannotUseCuda(absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("device: CUDA: ", why));
-}
-
+// NOT_FOUND where there is none.
 absl::StatusOr<DeviceChoice> ChooseGpu(int local_rank, OpenGpus open) {
-  const absl::StatusOr<const GpuBackend*> gpus = open();
-  if (!gpus.ok()) return CannotUseCuda(gpus.status().message());
-  const absl::StatusOr<int> count = (*gpus)->count_devices();
-  if (!count.ok()) return CannotUseCuda(count.status().message());
-  if (*count == 0) {
-    return CannotUseCuda(absl::StrCat(
+  COG_ASSIGN_OR_RETURN(const GpuBackend* const gpus, open());
+  COG_ASSIGN_OR_RETURN(const int count, gpus->count_devices());
+  if (count == 0) {
+    return absl::NotFoundError(absl::StrCat(
         "this process can use no GPU of ", HostName(),
         "; see nvidia-smi and CUDA_VISIBLE_DEVICES, or set device: CPU"));
   }
   return DeviceChoice{
-      .type = DeviceType::kCuda, .gpus = *gpus, .index = local_rank % *count};
+      .type = DeviceType::kCuda, .gpus = gpus, .index = local_rank % count};
 }
 
 }  // namespace
@@ -42,8 +38,21 @@ absl::StatusOr<DeviceChoice> ChooseDevice(DeviceKind wanted, int local_rank,
                                           OpenGpus open) {
   if (wanted == CPU) return DeviceChoice();
   absl::StatusOr<DeviceChoice> gpu = ChooseGpu(local_rank, open);
-  if (!gpu.ok() && wanted == AUTO) return DeviceChoice();
-  return gpu;
+  if (gpu.ok()) return gpu;
+  if (wanted == CUDA) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("device: CUDA: ", gpu.status().message()));
+  }
+  DeviceChoice cpu;
+  if (!absl::IsNotFound(gpu.status())) cpu.gpus_status = gpu.status();
+  return cpu;
+}
+
+void WarnOfUnusedGpus(const DeviceChoice& choice, std::ostream& out) {
+  if (choice.gpus_status.ok()) return;
+  out << "cogdist: warning: device: AUTO takes the CPU, although this machine "
+         "may have GPUs: "
+      << choice.gpus_status.message() << std::endl;
 }
 
 DeviceType PlannedDevice(DeviceKind wanted) {

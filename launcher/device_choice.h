@@ -5,6 +5,7 @@
 #define COGDIST_LAUNCHER_DEVICE_CHOICE_H_
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 
 #include "absl/functional/function_ref.h"
@@ -22,17 +23,23 @@ struct DeviceChoice {
   DeviceType type = DeviceType::kCpu;
   const GpuBackend* gpus = nullptr;  // null for the CPU
   int index = 0;                     // of the GPU
+  // Of AUTO that took the CPU: why the GPUs that the machine may have cannot be
+  // used. OK where it has none, or this process sees none.
+  absl::Status gpus_status;
 };
 
 // Where GPUs' module comes from.
 using OpenGpus = absl::FunctionRef<absl::StatusOr<const GpuBackend*>()>;
 
 // Of the GPUs that the rank sees, one by its local rank. AUTO is the CPU where
-// there is no GPU, for whatever reason; it does not open the module where there
-// is no driver. InvalidArgument says what CUDA lacks.
+// no GPU can be used, for whatever reason; it does not open the module where
+// there is no driver. InvalidArgument says what CUDA lacks.
 absl::StatusOr<DeviceChoice> ChooseDevice(DeviceKind wanted, int local_rank);
 absl::StatusOr<DeviceChoice> ChooseDevice(DeviceKind wanted, int local_rank,
                                           OpenGpus open);
+
+// A line for people where GPUs that may be there are not used.
+void WarnOfUnusedGpus(const DeviceChoice& choice, std::ostream& out);
 
 // For plans: CUDA needs no GPU.
 DeviceType PlannedDevice(DeviceKind wanted);

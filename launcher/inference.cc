@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "launcher/config.h"
 #include "launcher/run_directory.h"
+#include "parallel/checkpoint/checkpoint_folders.h"
 #include "parallel/checkpoint/manifest_file.h"
 #include "parallel/checkpoint/restore.h"
 #include "parallel/weights.h"
@@ -59,7 +60,7 @@ absl::Status LoadTrainedWeights(const RunConfig& config,
                                          : load_weights(run.weights_path());
   }
   return absl::NotFoundError(absl::StrCat(
-      "run_dir: no whole checkpoint in ", run.checkpoints_dir(),
+      "run_dir: no whole checkpoint in ", CheckpointsPath(config.run_dir()),
       " and no trained weights in ", run.weights_path(),
       "; train first with `cogdist train`, or give a path with --checkpoint",
       newest.passed_over.empty() ? "" : ":\n  ",

@@ -37,6 +37,7 @@ absl::Status AgreeOnDevice(const RankProgram& program,
       ChooseDevice(program.device, placement.local_rank);
   COG_RETURN_IF_ERROR(Agree(world, choice.status()));
   rank.choice = *choice;
+  if (placement.rank == 0) WarnOfUnusedGpus(*choice, std::cerr);
   if (world.size() > 1) {
     COG_RETURN_IF_ERROR(CompareTraits(
         world, TraitsOf(program.config, Name(choice->type), program.options)));

@@ -5,10 +5,9 @@
 #include <system_error>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
+#include "parallel/checkpoint/checkpoint_folders.h"
 #include "runtime/file.h"
 #include "runtime/posix_file_system.h"
 #include "runtime/status_macros.h"
@@ -22,8 +21,8 @@ namespace fs = std::filesystem;
 // first and metrics last, so that a half-moved run is neither continued nor
 // taken for a new one, but refused until the rest is moved, too.
 constexpr absl::string_view kEntries[] = {
-    "checkpoints", "OWNER",        "weights", "tokenizer.json", "events",
-    "log",         "config.pbtxt", "profile", "loss.png",       "metrics.jsonl",
+    "checkpoints", "OWNER",        "weights",  "tokenizer.json", "events",
+    "log",         "config.pbtxt", "loss.png", "metrics.jsonl",
 };
 
 // A directory that cannot be made or written is a wrong `run_dir`, found before
@@ -40,12 +39,6 @@ absl::Status NameField(const absl::Status& status) {
     default:
       return status;
   }
-}
-
-// True for "step_" and a number: what a completed checkpoint is called.
-bool IsCheckpointName(absl::string_view name) {
-  int64_t step;
-  return absl::ConsumePrefix(&name, "step_") && absl::SimpleAtoi(name, &step);
 }
 
 }  // namespace
@@ -100,12 +93,9 @@ bool RunDirectory::HasMetrics() const {
 }
 
 bool RunDirectory::HasCheckpoint() const {
-  std::error_code error;
-  for (fs::directory_iterator it(checkpoints_dir(), error), end;
-       !error && it != end; it.increment(error)) {
-    if (IsCheckpointName(it->path().filename().string())) return true;
-  }
-  return false;
+  const absl::StatusOr<std::vector<CheckpointFolder>> checkpoints =
+      ListCheckpoints(PosixFileSystem(), path_);
+  return checkpoints.ok() && !checkpoints->empty();
 }
 
 absl::Status RunDirectory::CheckContinuable() const {

@@ -41,7 +41,6 @@ class RunDirectory {
   std::string events_dir() const { return Name("events"); }
   std::string weights_dir() const { return Name("weights"); }
   std::string weights_path() const { return Name("weights/model.safetensors"); }
-  std::string checkpoints_dir() const { return Name("checkpoints"); }
   std::string log_dir() const { return Name("log"); }
   std::string log_path(int rank) const;  // "log/rank_00000.log"
   // "log/ledger_HOST.bin", see parallel/ledger.h
@@ -50,7 +49,7 @@ class RunDirectory {
 
   // At least one line of metrics was written here.
   bool HasMetrics() const;
-  // At least one checkpoint was completed here: a folder step_N.
+  // A folder here has a checkpoint's name (ListCheckpoints()), whole or not.
   bool HasCheckpoint() const;
   // OK unless there are metrics of a run without a checkpoint to go on from:
   // FAILED_PRECONDITION, saying what to do. Writes nothing.

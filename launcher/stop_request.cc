@@ -10,9 +10,9 @@
 namespace cogdist {
 namespace {
 
-// The program's only mutable globals: a signal handler gets no argument through
-// which it could reach anything else. Written by the handler, 0 without a
-// request; lock-free, and so safe there.
+// Globals, because a signal handler gets no argument through which it could
+// reach anything else. Written by the handler, 0 without a request; lock-free,
+// and so safe there.
 std::atomic<int> requested_signal = 0;
 std::atomic<double> first_interrupt = 0;  // SIGINT, on the monotonic clock
 static_assert(std::atomic<int>::is_always_lock_free);

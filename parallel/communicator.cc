@@ -90,8 +90,7 @@ void Communicator::SendRecv(Stream& stream, const TensorView& send, int to,
 }
 
 Ledger::Entry Communicator::EntryOf(Operation operation, const TensorView& x) {
-  return {
-      .operation = operation, .elements = x.num_elements(), .bytes = x.bytes()};
+  return {.operation = operation, .elements = x.num_elements()};
 }
 
 Ledger::Entry Communicator::EntryOf(const LedgerGroup& group,
@@ -99,8 +98,7 @@ Ledger::Entry Communicator::EntryOf(const LedgerGroup& group,
                                     const Transfer& recv) {
   Ledger::Entry entry = {
       .operation = Operation::kSendReceive,
-      .elements = send.x.num_elements() + recv.x.num_elements(),
-      .bytes = send.x.bytes() + recv.x.bytes()};
+      .elements = send.x.num_elements() + recv.x.num_elements()};
   if (send.x.bytes() > 0) entry.to = group.WorldRank(send.peer);
   if (recv.x.bytes() > 0) entry.from = group.WorldRank(recv.peer);
   return entry;

@@ -65,8 +65,7 @@ std::vector<std::string> ControlAllGather(const ControlChannel& channel,
   const int rank = channel.transport.rank();
   const int size = channel.transport.size();
   Ledger::Lane lane = channel.lane;
-  lane.Begin({.operation = Operation::kExchange,
-              .bytes = static_cast<int64_t>(mine.size())});
+  lane.Begin({.operation = Operation::kExchange});
   // blocks[i] is from rank + i, round the ring; their number doubles each time.
   std::vector<std::string> blocks = {std::string(mine)};
   for (int distance = 1; distance < size; distance *= 2) {

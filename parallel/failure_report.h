@@ -32,7 +32,8 @@ struct FailureReport {
   std::string details;   // lines about the ranks that matter, indented
 };
 
-// An operation of this rank, the latest in lane `lane`, has taken `seconds`.
+// An operation of this rank, the latest in lane `lane`, has taken longer than
+// `timeout_seconds`.
 FailureReport ReportTimeout(const Ledger& ledger,
                             const std::vector<RankView>& ranks, int lane,
                             double timeout_seconds);

@@ -22,7 +22,7 @@ absl::StatusOr<FlatBuffer> FlatBuffer::Allocate(
   flat.pieces_ = std::move(pieces);
   COG_ASSIGN_OR_RETURN(flat.buffer_,
                        Buffer::Allocate(device, total * SizeOf(dtype)));
-  flat.FillZero(stream);
+  stream.FillZero(flat.buffer_.data(), flat.buffer_.bytes());
   return flat;
 }
 
@@ -40,10 +40,6 @@ TensorView FlatBuffer::View(ElementRange range) const {
   const size_t i = after - 1 - pieces_.begin();
   return all.Slice(0, offsets_[i] + range.begin - pieces_[i].begin,
                    range.count);
-}
-
-void FlatBuffer::FillZero(Stream& stream) {
-  stream.FillZero(buffer_.data(), buffer_.bytes());
 }
 
 }  // namespace cogdist

@@ -32,7 +32,6 @@ class FlatBuffer {
   // Elements by their place in the whole array, as [range.count].
   // REQUIRES: one piece holds all of them, or there are none.
   TensorView View(ElementRange range) const;
-  void FillZero(Stream& stream);
 
  private:
   Buffer buffer_;

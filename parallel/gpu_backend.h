@@ -24,7 +24,8 @@
 namespace cogdist {
 
 struct GpuBackend {
-  // GPUs that this process can use; 0 where there is no driver.
+  // GPUs that this process can use; 0 where there is no driver. UNAVAILABLE
+  // with one that is too old.
   absl::StatusOr<int> (*count_devices)() = nullptr;
   // Where on this machine the GPU `index` sits, e.g. "0000:3b:00.0": two ranks
   // may see the same one under different indices.

@@ -27,7 +27,7 @@
 namespace cogdist {
 
 // Lanes of all ranks together: the largest power of two that divides the global
-// batch, at most 64. Each of `data` ranks has its even share of them.
+// batch, at most 64. Each data-parallel rank has its even share of them.
 int GradientLanes(int64_t global_batch_size);
 
 // One per rank; used by its thread.

@@ -42,7 +42,6 @@ struct LaneRecord {
   std::atomic<int32_t> to = -1;
   std::atomic<int32_t> from = -1;
   std::atomic<int64_t> elements = 0;
-  std::atomic<int64_t> bytes = 0;
   std::atomic<int64_t> begun = 0;
   std::atomic<int64_t> finished = 0;
   std::atomic<int64_t> polls = 0;
@@ -113,7 +112,6 @@ void CopyLane(const LaneRecord& from, LaneRecord& to) {
   to.to.store(from.to.load(kRelaxed), kRelaxed);
   to.from.store(from.from.load(kRelaxed), kRelaxed);
   to.elements.store(from.elements.load(kRelaxed), kRelaxed);
-  to.bytes.store(from.bytes.load(kRelaxed), kRelaxed);
   to.begun.store(from.begun.load(kRelaxed), kRelaxed);
   to.finished.store(from.finished.load(kRelaxed), kRelaxed);
   to.polls.store(from.polls.load(kRelaxed), kRelaxed);
@@ -247,7 +245,6 @@ Ledger::RowState Ledger::Read(int rank) const {
     state.lanes.push_back({.name = lane.name.data(),
                            .entry = {.operation = lane.operation.load(kRelaxed),
                                      .elements = lane.elements.load(kRelaxed),
-                                     .bytes = lane.bytes.load(kRelaxed),
                                      .to = lane.to.load(kRelaxed),
                                      .from = lane.from.load(kRelaxed)},
                            .begun = lane.begun.load(kRelaxed),
@@ -291,7 +288,6 @@ void Ledger::Lane::Begin(const Entry& entry, int64_t step) {
   lane.to.store(entry.to, kRelaxed);
   lane.from.store(entry.from, kRelaxed);
   lane.elements.store(entry.elements, kRelaxed);
-  lane.bytes.store(entry.bytes, kRelaxed);
   const bool idle = lane.begun.load(kRelaxed) == lane.finished.load(kRelaxed);
   if (idle) lane.since.store(MonotonicSeconds(), kRelaxed);
   Increment(lane.begun);

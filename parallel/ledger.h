@@ -61,7 +61,6 @@ class Ledger {
   struct Entry {
     Operation operation = Operation::kNone;
     int64_t elements = 0;
-    int64_t bytes = 0;
     int to = -1;    // ranks of the world; -1 in collectives, and where a
     int from = -1;  // message goes one way only
 

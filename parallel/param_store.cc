@@ -211,12 +211,6 @@ TensorView ParamStore::unit_gradients(UnitId unit, Range range) const {
                               range.count);
 }
 
-int64_t ParamStore::num_parameters() const {
-  int64_t total = 0;
-  for (const Tensor& tensor : tensors_) total += tensor.range.count;
-  return total;
-}
-
 ParamStore::Range ParamStore::share(const Tensor& tensor, int replica) const {
   for (const UnitSegment& segment : units_[tensor.unit].segments) {
     if (Intersection(tensor.range, segment.range).count == 0) continue;
@@ -257,10 +251,6 @@ ParamStore::Bytes ParamStore::bytes() const {
       .optimizer = moment1_.bytes() + moment2_.bytes()};
   for (const FlatBuffer& buffer : gradients_) bytes.gradients += buffer.bytes();
   return bytes;
-}
-
-void ParamStore::ZeroGradients(Stream& stream) {
-  for (FlatBuffer& buffer : gradients_) buffer.FillZero(stream);
 }
 
 }  // namespace cogdist

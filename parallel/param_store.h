@@ -133,9 +133,6 @@ class ParamStore {
 
   // The registered tensors in order.
   const std::vector<Tensor>& tensors() const { return tensors_; }
-  // Parameters that this rank's layers have, without padding, tied copies
-  // included.
-  int64_t num_parameters() const;
 
   // 0 where there is one replica: nobody to share with.
   int zero_stage() const { return stage_; }
@@ -170,9 +167,6 @@ class ParamStore {
     int64_t optimizer = 0;
   };
   Bytes bytes() const;
-
-  // All of them, sums and what passes add to.
-  void ZeroGradients(Stream& stream);
 
   // For the classes that move weights and gradients: elements of one unit, in
   // the place where passes read or add now.

@@ -17,11 +17,6 @@ struct BFloat16 {
   explicit constexpr operator float() const {
     return std::bit_cast<float>(uint32_t{bits} << 16);
   }
-  static constexpr BFloat16 FromBits(uint16_t bits) {
-    BFloat16 result;
-    result.bits = bits;
-    return result;
-  }
 
  private:
   static constexpr uint16_t Round(float value) {

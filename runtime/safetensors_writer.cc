@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "runtime/atomic_file.h"
 #include "runtime/check.h"
 #include "runtime/safetensors_header.h"
 #include "runtime/status_macros.h"
@@ -80,26 +79,6 @@ absl::Status SafetensorsWriter::Append(absl::string_view bytes) {
   bytes_missing_ -= static_cast<int64_t>(bytes.size());
   COG_CHECK_GE(bytes_missing_, 0);
   return file_->Append(bytes);
-}
-
-absl::Status WriteSafetensors(
-    absl::string_view path, absl::Span<const TensorToStore> tensors,
-    const std::map<std::string, std::string>& metadata) {
-  std::vector<TensorSpec> specs;
-  std::map<absl::string_view, absl::string_view> bytes;
-  for (const TensorToStore& tensor : tensors) {
-    specs.push_back({tensor.name, tensor.dtype, tensor.shape});
-    COG_CHECK_EQ(static_cast<int64_t>(tensor.bytes.size()),
-                 specs.back().bytes());
-    bytes[tensor.name] = tensor.bytes;
-  }
-  COG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  COG_ASSIGN_OR_RETURN(SafetensorsWriter writer,
-                       SafetensorsWriter::Create(file.file(), specs, metadata));
-  for (const TensorSpec& tensor : writer.tensors()) {
-    COG_RETURN_IF_ERROR(writer.Append(bytes[tensor.name]));
-  }
-  return file.Commit();
 }
 
 }  // namespace cogdist

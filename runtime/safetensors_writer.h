@@ -58,18 +58,6 @@ class SafetensorsWriter {
   int64_t bytes_missing_ = 0;
 };
 
-struct TensorToStore {
-  std::string name;
-  DType dtype = DType::kFloat32;
-  Shape shape;
-  absl::string_view bytes;  // row-major; of the size that dtype and shape give
-};
-
-// All at once; replaces the file at the path atomically.
-absl::Status WriteSafetensors(
-    absl::string_view path, absl::Span<const TensorToStore> tensors,
-    const std::map<std::string, std::string>& metadata = {});
-
 }  // namespace cogdist
 
 #endif  // COGDIST_RUNTIME_SAFETENSORS_WRITER_H_

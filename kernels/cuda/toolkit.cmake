@@ -19,12 +19,17 @@ if(COGDIST_SANITIZE AND COGDIST_CUDA STREQUAL AUTO)
 endif()
 
 find_package(CUDAToolkit QUIET)
-find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS}
-  NO_DEFAULT_PATH)
-find_library(NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+# NCCL comes with the toolkit, as the system's package, or in a folder of its own.
+set(nccl_hints $ENV{NCCL_ROOT} $ENV{NCCL_HOME})
+find_path(NCCL_INCLUDE_DIR nccl.h PATH_SUFFIXES include
+  HINTS ${nccl_hints} ${CUDAToolkit_INCLUDE_DIRS})
+find_library(NCCL_LIBRARY nccl PATH_SUFFIXES lib
+  HINTS ${nccl_hints} ${CUDAToolkit_LIBRARY_DIR})
 set(missing "")
 if(NOT CUDAToolkit_FOUND OR NOT CUDAToolkit_NVCC_EXECUTABLE)
   list(APPEND missing "CUDA's toolkit with nvcc")
+elseif(CUDAToolkit_VERSION VERSION_LESS 12.8)  # knows no sm_100a
+  list(APPEND missing "CUDA 12.8 or later (here ${CUDAToolkit_VERSION})")
 endif()
 if(NOT TARGET CUDA::cublasLt)
   list(APPEND missing "cuBLASLt")

@@ -167,8 +167,9 @@ Command BenchCommand() {
                      .help =
                          "Measure whole training steps of this configuration "
                          "on random tokens; its data need not exist. Without "
-                         "it: every kernel, and, under mpirun, the "
-                         "collectives between the ranks.",
+                         "it: the kernels that a network on one rank "
+                         "spends time in, and, under mpirun, the collectives "
+                         "between the ranks.",
                      .required = false}},
       .flags =
           {

@@ -115,6 +115,7 @@ absl::StatusOr<ExitCode> RunGenerate(const ParsedCommand& command) {
 
   COG_ASSIGN_OR_RETURN(const DeviceChoice choice,
                        ChooseDevice(config.device(), /*local_rank=*/0));
+  WarnOfUnusedGpus(choice, std::cerr);
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, OpenDevice(choice));
   COG_RETURN_IF_ERROR(CheckSharedMemory(config, Passes::kForward, *device));
   COG_ASSIGN_OR_RETURN(RankContext context,

@@ -218,7 +218,7 @@ Command TrainCommand() {
                        "as if done."},
               {.name = "profile",
                .value = "A:B",
-               .help = "Write a Chrome trace of steps A to B."},
+               .help = "Write a Chrome trace of steps A to B (not built yet)."},
           },
       .notes =
           "docs/configuration.md explains the configuration, field by "

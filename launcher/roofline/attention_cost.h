@@ -30,11 +30,10 @@ struct ScoreInstructions {
 };
 
 // Counted in what nvcc 13 makes of the element-wise passes, 64 scores a thread.
-// Softmax: maximum, FFMA, exponential, sum and half a conversion. Cog: the sign
-// and an exact sign(0) = 0; sm_90 has one instruction for both, a minimum of
-// magnitudes that takes its sign from both (min.xorsign.abs), sm_80 copies the
-// sign by another one.
-inline constexpr ScoreInstructions kSoftmaxInstructions = {4.5, 5.0};
+// Softmax takes 4.5 and 5: maximum, FFMA, exponential, sum and half a
+// conversion. Cog has the sign and an exact sign(0) = 0 beside them; sm_90 has
+// one instruction for both, a minimum of magnitudes that takes its sign from
+// both (min.xorsign.abs), sm_80 copies the sign by another one.
 inline constexpr ScoreInstructions kCogInstructionsSm80 = {6.5, 7.0};
 inline constexpr ScoreInstructions kCogInstructionsSm90 = {5.5, 6.0};
 
@@ -51,16 +50,9 @@ struct AttentionDesign {
   double forward_start = 0, backward_start = 0;
 };
 
-// FlashAttention-2 (Dao, 2023), and what is built here after it: the backward
-// pass computes the scores twice, for dq and for dk and dv, so seven products,
-// each pass with FlashAttention-2's losses.
-inline constexpr AttentionDesign kFlashAttention2 = {
-    .path = ProductPath::kMmaSync,
-    .forward_rows = 128,
-    .backward_rows = 128,
-    .backward_lost = 9.4,
-    .forward_start = 0.5,
-    .backward_start = 1.9};
+// What is built here after FlashAttention-2 (Dao, 2023), whose losses are those
+// that were fitted: the backward pass computes the scores twice, for dq and for
+// dk and dv, so seven products, and blocks own 64 rows in it instead of 128.
 inline constexpr AttentionDesign kCogMmaSync = {.path = ProductPath::kMmaSync,
                                                 .forward_rows = 128,
                                                 .backward_rows = 64,

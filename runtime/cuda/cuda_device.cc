@@ -54,13 +54,33 @@ absl::Status CheckCapability(int index) {
                    "leave it out in CUDA_VISIBLE_DEVICES"));
 }
 
+// "12.4" of 12040.
+std::string VersionText(int version) {
+  return absl::StrCat(version / 1000, ".", version % 1000 / 10);
+}
+
+// CUDA calls no driver an old one.
+absl::StatusOr<int> CountWithInsufficientDriver() {
+  int driver = 0, runtime = 0;
+  COG_RETURN_IF_ERROR(
+      CudaStatus(cudaDriverGetVersion(&driver), "cudaDriverGetVersion"));
+  if (driver == 0) return 0;
+  COG_RETURN_IF_ERROR(
+      CudaStatus(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion"));
+  return absl::UnavailableError(absl::StrCat(
+      "the GPU's driver is one for CUDA ", VersionText(driver),
+      ", and cogdist was built with CUDA ", VersionText(runtime),
+      "; update the driver, build with an older toolkit, or set device: CPU"));
+}
+
 }  // namespace
 
 absl::StatusOr<int> CudaDevice::Count() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver) {
-    return 0;
+  if (error == cudaErrorNoDevice) return 0;
+  if (error == cudaErrorInsufficientDriver) {
+    return CountWithInsufficientDriver();
   }
   COG_RETURN_IF_ERROR(CudaStatus(error, "cudaGetDeviceCount"));
   return count;

@@ -45,7 +45,6 @@ class IndexedDatasetReader {
   const std::string& prefix() const { return prefix_; }
   DType dtype() const { return dtype_; }  // kUInt16 or kInt32
   int64_t num_tokens() const { return bin_.size() / SizeOf(dtype_); }
-  int64_t num_sequences() const { return num_sequences_; }
   int64_t num_documents() const { return num_documents_; }
 
   // Positions count the tokens of the concatenated documents.

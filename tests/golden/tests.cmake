@@ -43,7 +43,7 @@ foreach(filter Layouts/*cog_docmask Layouts/*cog_gqa_tied OneRank
   add_test(NAME golden/vgpu/${filter}
     COMMAND golden_vgpu_test --gtest_filter=*${filter}*
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(golden/vgpu/${filter} PROPERTIES LABELS vgpu
+  set_tests_properties(golden/vgpu/${filter} PROPERTIES LABELS virtual
     TIMEOUT 600 ENVIRONMENT OMP_WAIT_POLICY=passive)
 endforeach()
 # Whole runs of all cases.

@@ -19,6 +19,7 @@
 namespace cogdist {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
@@ -93,7 +94,11 @@ TEST(BadInputTest, CudaNeedsItsModuleToRunAndNotToPlan) {
   EXPECT_THAT(plan.output, HasSubstr("a rank; CUDA, FP32"));
   const ProcessResult automatic = place.Run("good.pbtxt --steps 1", kNoModule);
   EXPECT_EQ(automatic.exit_code, 0) << automatic.output;
-  EXPECT_THAT(automatic.output, HasSubstr("a rank; CPU, FP32"));
+  EXPECT_THAT(automatic.output,
+              AllOf(HasSubstr("a rank; CPU, FP32"),
+                    HasSubstr("warning: device: AUTO takes the CPU, although "
+                              "this machine may have GPUs: cannot use GPUs: "
+                              "/none/cuda.so: ")));
 }
 
 TEST(BadInputTest, TheUnchangedConfigurationIsGood) {

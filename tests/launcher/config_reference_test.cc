@@ -21,6 +21,7 @@ namespace {
 
 namespace pb = ::google::protobuf;
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -143,8 +144,11 @@ TEST(ConfigReferenceTest, PageAgreesWithTheSchema) {
       << "COGDIST_UPDATE_DOCS=1 build/launcher_config_reference_test";
 }
 
-TEST(ConfigReferenceTest, EveryFieldHasAComment) {
-  EXPECT_THAT(Generate(), Not(HasSubstr(" |  |\n")));
+TEST(ConfigReferenceTest, EveryFieldAndEnumValueHasAComment) {
+  const std::string page = Generate();
+  EXPECT_THAT(page, HasSubstr("<br>`AUTO`: "));
+  EXPECT_THAT(page, Not(HasSubstr(" |  |\n")));
+  EXPECT_THAT(page, Not(ContainsRegex("<br>`[A-Z0-9_]+`[^:]")));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "launcher/device_choice.h"
 
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,21 @@ TEST(DeviceChoiceTest, AutoIsTheCpuWhereNoGpuCanBeUsed) {
     EXPECT_EQ(choice->type, DeviceType::kCpu);
     EXPECT_EQ(choice->gpus, nullptr);
   }
+}
+
+TEST(DeviceChoiceTest, AutoWarnsOfGpusThatItCannotUse) {
+  const auto warning = [](const absl::StatusOr<DeviceChoice>& choice) {
+    std::ostringstream out;
+    WarnOfUnusedGpus(*choice, out);
+    return out.str();
+  };
+  EXPECT_EQ(warning(Choose(AUTO, kBroken)),
+            "cogdist: warning: device: AUTO takes the CPU, although this "
+            "machine may have GPUs: the driver is ill\n");
+  EXPECT_THAT(warning(ChooseWithoutModule(AUTO)), HasSubstr("no libnccl.so.2"));
+  EXPECT_EQ(warning(Choose(AUTO, kNone)), "");
+  EXPECT_EQ(warning(Choose(AUTO, kFour)), "");
+  EXPECT_EQ(warning(Choose(CPU, kBroken)), "");
 }
 
 TEST(DeviceChoiceTest, CudaSaysWhatIsMissing) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/file.h"
 #include "tests/temp_dir.h"
 
@@ -59,7 +60,6 @@ TEST(RunDirectoryTest, NamesAreThoseOfTheDocumentation) {
   EXPECT_EQ(run.metrics_path(), "runs/a/metrics.jsonl");
   EXPECT_EQ(run.events_dir(), "runs/a/events");
   EXPECT_EQ(run.weights_path(), "runs/a/weights/model.safetensors");
-  EXPECT_EQ(run.checkpoints_dir(), "runs/a/checkpoints");
   EXPECT_EQ(run.log_path(0), "runs/a/log/rank_00000.log");
   EXPECT_EQ(run.log_path(1023), "runs/a/log/rank_01023.log");
   EXPECT_EQ(RunDirectory("runs/a/").metrics_path(), "runs/a/metrics.jsonl");
@@ -79,8 +79,13 @@ TEST(RunDirectoryTest, MetricsWithoutCheckpointAreRefused) {
   const TempDir dir;
   const RunDirectory run(dir / "a");
   Touch(dir / "a/metrics.jsonl", "{\"step\":1}\n");
-  // An unfinished checkpoint is none.
-  std::filesystem::create_directories(dir / "a/checkpoints/step_1.tmp-1-2");
+  // An unfinished checkpoint is none, nor is what no run would name so.
+  for (const char* name : {"step_00000001.tmp-1-2", "step_5", "step_-0000001",
+                           "step_000000001", "step_"}) {
+    std::filesystem::create_directories(dir /
+                                        absl::StrCat("a/checkpoints/", name));
+  }
+  EXPECT_FALSE(run.HasCheckpoint());
   const absl::Status status = run.CheckContinuable();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
@@ -88,6 +93,7 @@ TEST(RunDirectoryTest, MetricsWithoutCheckpointAreRefused) {
                     HasSubstr("--resume none")));
 
   std::filesystem::create_directories(dir / "a/checkpoints/step_00000001");
+  EXPECT_TRUE(run.HasCheckpoint());
   EXPECT_TRUE(run.CheckContinuable().ok());
 }
 

@@ -63,8 +63,8 @@ set_tests_properties(launcher/layouts/random_layout_slow PROPERTIES
   "OMP_WAIT_POLICY=passive;COGDIST_RANDOM_DRAWS=200;COGDIST_RANDOM_SEED=1000")
 
 # On virtual GPUs.
-cogdist_test(launcher/gpu_step LABELS vgpu LIBS cogdist_cuda_on_vgpu)
-cogdist_test(launcher/gpu_random_layout LABELS vgpu LIBS cogdist_cuda_on_vgpu)
+cogdist_test(launcher/gpu_step LABELS virtual LIBS cogdist_cuda_on_vgpu)
+cogdist_test(launcher/gpu_random_layout LABELS virtual LIBS cogdist_cuda_on_vgpu)
 add_test(NAME launcher/gpu_random_layout_slow
   COMMAND launcher_gpu_random_layout_test)
 set_tests_properties(launcher/gpu_random_layout_slow PROPERTIES

@@ -10,8 +10,8 @@
 #include "launcher/faults.h"
 #include "launcher/text_config.h"
 #include "runtime/data/indexed_dataset_writer.h"
-#include "runtime/safetensors_writer.h"
 #include "tests/temp_dir.h"
+#include "tests/testing/safetensors_file.h"
 
 namespace cogdist {
 namespace {

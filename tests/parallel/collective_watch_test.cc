@@ -75,7 +75,7 @@ TEST(LedgerTest, ALaneTellsWhatGoesOn) {
   Ledger ledger(0, Here(2));
   Ledger::Lane lane = ledger.AddLane("tensor", {0, 1});
   CurrentRankTag().step = 7;
-  lane.Begin({.operation = Operation::kAllReduce, .elements = 3, .bytes = 12});
+  lane.Begin({.operation = Operation::kAllReduce, .elements = 3});
   lane.Poll();
   Ledger::RowState row = ledger.Read(0);
   ASSERT_EQ(row.lanes.size(), 1u);

@@ -53,7 +53,7 @@ cogdist_benchmark(parallel/pipeline/pipeline)
 # from the test, which for that holds all of it, and has to fit `cogdist`, too:
 # preloaded, it is bound to what `cogdist` exports before main().
 if(TARGET cogdist_cuda)
-  cogdist_test(parallel/gpu_module LABELS vgpu)
+  cogdist_test(parallel/gpu_module LABELS virtual)
   set_target_properties(parallel_gpu_module_test PROPERTIES ENABLE_EXPORTS ON
     LINK_LIBRARY_OVERRIDE
       WHOLE_ARCHIVE,cogdist_runtime,cogdist_kernels,cogdist_parallel)
@@ -62,6 +62,6 @@ if(TARGET cogdist_cuda)
   add_dependencies(parallel_gpu_module_test cogdist_cuda)
 
   add_test(NAME parallel/gpu_module_fits_program COMMAND cogdist --version)
-  set_tests_properties(parallel/gpu_module_fits_program PROPERTIES LABELS vgpu
+  set_tests_properties(parallel/gpu_module_fits_program PROPERTIES LABELS virtual
     ENVIRONMENT "LD_PRELOAD=$<TARGET_FILE:cogdist_cuda>;LD_BIND_NOW=1")
 endif()

@@ -14,9 +14,9 @@
 #include "runtime/bfloat16.h"
 #include "runtime/file.h"
 #include "runtime/safetensors.h"
-#include "runtime/safetensors_writer.h"
 #include "tests/temp_dir.h"
 #include "tests/testing/rank_threads.h"
+#include "tests/testing/safetensors_file.h"
 
 namespace cogdist::testing {
 namespace {

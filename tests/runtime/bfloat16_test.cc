@@ -10,7 +10,8 @@ namespace {
 
 TEST(BFloat16Test, EveryValueSurvivesTheRoundTrip) {
   for (uint32_t bits = 0; bits <= 0xffff; ++bits) {
-    const BFloat16 value = BFloat16::FromBits(bits);
+    BFloat16 value;
+    value.bits = static_cast<uint16_t>(bits);
     const float wide = static_cast<float>(value);
     if (std::isnan(wide)) {
       EXPECT_TRUE(std::isnan(static_cast<float>(BFloat16(wide)))) << bits;

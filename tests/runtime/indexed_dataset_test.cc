@@ -129,7 +129,6 @@ TEST(IndexedDatasetTest, ReadsDocumentsOfSeveralSequences) {
   ASSERT_TRUE(WriteFileAtomically(dir / "d.idx", IndexFields().Bytes()).ok());
   const auto data = IndexedDatasetReader::Open(dir / "d");
   ASSERT_TRUE(data.ok()) << data.status();
-  EXPECT_EQ(data->num_sequences(), 3);
   EXPECT_EQ(data->num_documents(), 2);
   EXPECT_EQ(data->DocumentBegin(1), 2);
   EXPECT_EQ(data->DocumentAt(5), 1);

@@ -17,6 +17,7 @@
 #include "runtime/safetensors_writer.h"
 #include "tests/temp_dir.h"
 #include "tests/testing/fake_file_system.h"
+#include "tests/testing/safetensors_file.h"
 
 namespace cogdist {
 namespace {

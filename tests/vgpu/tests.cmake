@@ -27,7 +27,7 @@ if(TARGET cogdist_cuda)
   target_link_libraries(cogdist_machine_code PUBLIC cogdist_runtime
     absl::str_format)
   target_compile_options(cogdist_machine_code PRIVATE -O1)
-  cogdist_test(kernels/cuda/machine_code/budget LABELS vgpu
+  cogdist_test(kernels/cuda/machine_code/budget LABELS virtual
     LIBS cogdist_machine_code)
   target_compile_definitions(kernels_cuda_machine_code_budget_test PRIVATE
     COGDIST_CUDA_MODULE="$<TARGET_FILE:cogdist_cuda>"

@@ -1,6 +1,6 @@
 // The device interface of kernels/cuda/device/device.cuh for nvcc: each
 // function is one PTX instruction or an intrinsic. The only inline assembly
-// there is.
+// that kernels have.
 
 #ifndef COGDIST_KERNELS_CUDA_NVCC_GPU_BACKEND_H_
 #define COGDIST_KERNELS_CUDA_NVCC_GPU_BACKEND_H_

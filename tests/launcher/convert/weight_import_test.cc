@@ -14,8 +14,8 @@
 #include "parallel/weights.h"
 #include "runtime/cpu/cpu_device.h"
 #include "runtime/file.h"
-#include "runtime/safetensors_writer.h"
 #include "tests/temp_dir.h"
+#include "tests/testing/safetensors_file.h"
 
 namespace cogdist {
 namespace {

@@ -17,6 +17,19 @@ namespace {
 
 constexpr int64_t kSeqs[] = {1024, 2048, 4096, 8192, 16384};
 
+constexpr ScoreInstructions kSoftmaxInstructions = {4.5, 5.0};
+
+// FlashAttention-2 loses what kernels here are taken to lose, and computes the
+// scores once in the backward pass.
+constexpr AttentionDesign FlashAttention2() {
+  AttentionDesign design = kCogMmaSync;
+  design.backward_rows = 128;
+  design.backward_products = 5;
+  design.backward_passes = 1;
+  return design;
+}
+constexpr AttentionDesign kFlashAttention2 = FlashAttention2();
+
 enum class Passes { kForward, kBackward, kBoth };
 
 struct Anchor {

@@ -27,7 +27,7 @@ function(cogdist_gpu_test name)
   set(environment OMP_WAIT_POLICY=passive COGDIST_VGPU_CHECK=0
     COGDIST_VGPU_DEVICES=${ARG_VIRTUAL_GPUS} COGDIST_GOLDEN_STEPS=2
     COGDIST_GPU_MODULE=${CMAKE_BINARY_DIR}/libcogdist_vgpu.so)
-  set_tests_properties(parallel/gpu/${name}_vgpu PROPERTIES LABELS vgpu TIMEOUT 600
+  set_tests_properties(parallel/gpu/${name}_vgpu PROPERTIES LABELS virtual TIMEOUT 600
     ENVIRONMENT "${environment}")
 endfunction()
 

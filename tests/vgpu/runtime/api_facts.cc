@@ -148,6 +148,7 @@ ApiFacts COGDIST_API_FACTS() {
       FUNCTION(cudaGetErrorString),
       FUNCTION(cudaGetLastError),
       FUNCTION(cudaDriverGetVersion),
+      FUNCTION(cudaRuntimeGetVersion),
       FUNCTION(cudaGetDeviceCount),
       FUNCTION(cudaSetDevice),
       FUNCTION(cudaGetDevice),

@@ -115,6 +115,22 @@ TEST(CudaDeviceTest, AMachineWithoutDevices) {
   EXPECT_EQ(*CogdistGpuBackend()->count_devices(), 0);
 }
 
+TEST(CudaDeviceTest, AnOldDriverIsNotNoDriver) {
+  const auto count_with_driver = [](int version) {
+    Machine machine({.driver_version = version});
+    machine.FailCall("cudaGetDeviceCount", 1, cudaErrorInsufficientDriver);
+    return CogdistGpuBackend()->count_devices();
+  };
+  const absl::StatusOr<int> none = count_with_driver(0);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_EQ(*none, 0);
+  const absl::Status old = count_with_driver(12080).status();
+  EXPECT_EQ(old.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(old.message(),
+              HasSubstr("driver is one for CUDA 12.8, and cogdist was built "
+                        "with CUDA 13.0; update the driver"));
+}
+
 TEST(CudaStreamTest, EventsOrderStreamsAndAreUsedAgain) {
   Machine machine({.seed = 5});
   const std::unique_ptr<Device> device = CreateGpu(*CogdistGpuBackend());

@@ -91,11 +91,18 @@ cudaError_t cudaDriverGetVersion(int* driverVersion) {
   return call.error;
 }
 
+cudaError_t cudaRuntimeGetVersion(int* runtimeVersion) {
+  Call call("cudaRuntimeGetVersion");
+  *runtimeVersion = 13000;
+  return call.error;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   Call call("cudaGetDeviceCount");
+  *count = 0;
+  if (call.failed()) return call.error;
   *count = call.machine.num_devices();
-  if (*count == 0) return cudaErrorNoDevice;
-  return call.error;
+  return *count == 0 ? cudaErrorNoDevice : cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {

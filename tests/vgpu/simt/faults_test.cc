@@ -64,7 +64,9 @@ std::vector<uint16_t> RandomBf16(uint64_t stream) {
 }
 
 float Number(uint16_t bits) {
-  return static_cast<float>(BFloat16::FromBits(bits));
+  BFloat16 number;
+  number.bits = bits;
+  return static_cast<float>(number);
 }
 
 // The largest difference from the product in float64; what goes wrong is in the
