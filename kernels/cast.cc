@@ -8,11 +8,9 @@ namespace cogdist {
 
 void Cast(Stream& stream, const CastArgs& args) {
   COG_CHECK_ALIKE(args.to, args.from);
-  if (args.to.dtype != args.from.dtype) {
-    for (const TensorView& x : {args.to, args.from}) {
-      COG_CHECK(x.dtype == DType::kFloat32 || x.dtype == DType::kBFloat16,
-                "no conversion for ", x.ToString());
-    }
+  for (const TensorView& x : {args.to, args.from}) {
+    COG_CHECK(x.dtype == DType::kFloat32 || x.dtype == DType::kBFloat16,
+              "no conversion for ", x.ToString());
   }
   Route(stream, args, {.cpu = cpu::Cast, .gpu = &KernelTable::cast});
 }

@@ -83,7 +83,11 @@ absl::StatusOr<ActivationPlan> ModelRunner::PlanActivations(
                                          PlannedType(*context_.device));
   COG_ASSIGN_OR_RETURN(ModelGroups groups, MakeModelGroups(config_, meta));
   ModelRunner runner(config_, meta, std::move(groups));
-  ActivationPlan plan;
+  ActivationPlan& plan = runner.plan_;
+  plan.slots = use == ParamStore::Use::kTraining
+                   ? NumSlots(TrainingSchedule(runner.PassShape(),
+                                               meta.groups.pipeline->rank()))
+                   : 0;
   // Twice: what is saved has to be known before what spills can be.
   runner.memory_ = ActivationMemory::ForPlanning(kUnlimitedBytes);
   COG_RETURN_IF_ERROR(runner.Allocate(use));
@@ -93,10 +97,6 @@ absl::StatusOr<ActivationPlan> ModelRunner::PlanActivations(
   runner.RunEachPass(use);
   plan.scratch_bytes = runner.memory_->scratch().high_water_bytes();
   plan.common_bytes = runner.memory_->common().high_water_bytes();
-  plan.slots = use == ParamStore::Use::kTraining
-                   ? NumSlots(TrainingSchedule(runner.PassShape(),
-                                               meta.groups.pipeline->rank()))
-                   : 0;
   return plan;
 }
 
@@ -257,10 +257,12 @@ void ModelRunner::Backward(const BackwardWork& work) {
 
 void ModelRunner::Evaluate(const ForwardWork& work) {
   const Range range(stream_.device(), "evaluation");
-  Arena& scratch = memory_->scratch();
-  const ArenaScope scope(scratch);
-  const LayerContext ctx = Context(scratch);
-  CogformerChunk::ForwardArgs args = ArgsOf(work, scratch);
+  // Between steps no micro-batch is in flight: the slots are free.
+  Arena& arena = plan_.slots > 0 ? memory_->slot(0) : memory_->scratch();
+  const ArenaScope scratch_scope(memory_->scratch());
+  const ArenaScope scope(arena);
+  const LayerContext ctx = Context(arena);
+  CogformerChunk::ForwardArgs args = ArgsOf(work, arena);
   args.shared = model_.MakeShared(ctx, args.layout, Recompute::kBlock);
   model_.chunks()[work.chunk].Evaluate(ctx, args, call_->hooks);
   KeepLoss(work.micro_batch, args.loss);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "kernels/cast.h"
 #include "kernels/rope.h"
 #include "parallel/context/ring_attention.h"
 
@@ -13,14 +14,7 @@ namespace {
 
 // Copies x [batch, seq, kv_heads, head_dim] to cache[:, begin:begin + seq].
 void Append(Stream& stream, TensorView cache, int64_t begin, TensorView x) {
-  for (int64_t b = 0; b < x.dim(0); ++b) {
-    for (int64_t t = 0; t < x.dim(1); ++t) {
-      const Shape token = {x.dim(2) * x.dim(3)};
-      const TensorView from = x.Slice(0, b, 1).Slice(1, t, 1);
-      const TensorView to = cache.Slice(0, b, 1).Slice(1, begin + t, 1);
-      Copy(stream, to.Reshape(token), from.Reshape(token));
-    }
-  }
+  Cast(stream, {.to = cache.Slice(1, begin, x.dim(1)), .from = x});
 }
 
 ContextRing RingOf(const LayerContext& ctx) {

@@ -6,18 +6,27 @@
 namespace cogdist::cuda {
 namespace {
 
-constexpr int kAddThreads = 128;
+constexpr int kAddWarps = 8;
 
-__global__ void __launch_bounds__(kAddThreads)
+// A warp has neighbouring columns of every kAddWarps-th range.
+__global__ void __launch_bounds__(kAddWarps* kWarp)
     AddPartialsKernel(AddPartialsLaunch args) {
-  const int64_t i = int64_t{blockIdx.x} * kAddThreads + threadIdx.x;
-  if (i >= args.columns) return;
+  float* const sums = reinterpret_cast<float*>(SharedArena());
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  const int64_t column = int64_t{blockIdx.x} * kWarp + lane;
   float sum = 0;
+  if (column < args.columns) {
 #pragma unroll 16  // loads in flight
-  for (int64_t range = 0; range < args.ranges; ++range) {
-    sum += args.partial[range * args.stride + i];
+    for (int64_t range = warp; range < args.ranges; range += kAddWarps) {
+      sum += args.partial[range * args.stride + column];
+    }
   }
-  args.to[i] += sum;
+  sums[threadIdx.x] = sum;
+  __syncthreads();
+  if (warp != 0 || column >= args.columns) return;
+#pragma unroll
+  for (int w = 1; w < kAddWarps; ++w) sum += sums[w * kWarp + lane];
+  args.to[column] += sum;
 }
 
 template <typename T, int kCount>
@@ -41,14 +50,17 @@ __global__ void __launch_bounds__(kColumnThreads)
 
 void LaunchAddPartials(GpuStream stream, const AddPartialsLaunch& args) {
   if (args.columns == 0) return;
-  const int64_t blocks = (args.columns + kAddThreads - 1) / kAddThreads;
-  Launch(stream, {.grid = static_cast<unsigned>(blocks), .block = kAddThreads},
+  const int64_t blocks = (args.columns + kWarp - 1) / kWarp;
+  Launch(stream,
+         {.grid = static_cast<unsigned>(blocks),
+          .block = kAddWarps * kWarp,
+          .shared_bytes = kAddWarps * kWarp * sizeof(float)},
          &AddPartialsKernel, args);
 }
 
 void LaunchColumnSum(GpuStream stream, const ColumnSumLaunch& args) {
   if (args.rows * args.columns == 0) return;
-  const int64_t ranges = RowRanges(args.rows);
+  const int64_t ranges = RowRanges(args.rows, args.columns);
   DispatchElement(args.type, [&]<typename T>(T) {
     DispatchWidth(
         args.columns,

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kWarps = kThreads / kWarp;
+constexpr int kListed = 2 * kThreads;  // rows that are added at a time
 
 template <typename T, typename Table, int kCount>
 __global__ void __launch_bounds__(kThreads)
@@ -27,59 +28,99 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// dtable[id] += row; each element is always the same thread's.
-template <typename T, int kCount>
-__device__ __forceinline__ void AddRow(const EmbeddingBackwardLaunch& args,
-                                       int64_t id, int64_t row) {
-  float* const to = args.dtable + id * args.hidden;
-  const T* const from = static_cast<const T*>(args.dy) + row * args.hidden;
-  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
-       i += kThreads * kCount) {
-    float sum[kCount], x[kCount];
-    LoadElements(to + i, sum);
-    LoadElements(from + i, x);
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) sum[j] += x[j];
-    StoreElements(sum, to + i);
-  }
+struct BackwardShared {
+  uint32_t votes[kWarps];  // a bit a thread
+  int rows[kListed];
+};
+
+// Collects the block's votes. Each thread has used the last ones by then.
+__device__ __forceinline__ void Vote(bool mine, uint32_t* votes) {
+  const uint32_t of_warp = __ballot_sync(kAllLanes, mine);
+  __syncthreads();
+  if (threadIdx.x % kWarp == 0) votes[threadIdx.x / kWarp] = of_warp;
+  __syncthreads();
 }
 
-// Of ids[begin, begin + kThreads), those equal to `id`, a bit a row: the same
-// words for the whole block. `words` is shared memory.
-__device__ __forceinline__ void FindEqual(const EmbeddingBackwardLaunch& args,
-                                          int64_t begin, int64_t end, int id,
-                                          uint32_t* words) {
+// Whether a row before `row` has the id; the same for the whole block.
+__device__ __forceinline__ bool IsInEarlierRow(
+    const EmbeddingBackwardLaunch& args, int id, int64_t row, uint32_t* votes) {
+  constexpr int kAtOnce = 16;  // loads in flight
+  for (int64_t begin = 0; begin < row; begin += kThreads * kAtOnce) {
+    bool found = false;
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) {
+      const int64_t other = begin + k * kThreads + threadIdx.x;
+      found |= other < row && args.ids[other] == id;
+    }
+    Vote(found, votes);
+    uint32_t any = 0;
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) any |= votes[w];
+    if (any != 0) return true;
+  }
+  return false;
+}
+
+// Appends to rows[count..], in order, the rows of [begin, begin + kThreads)
+// that have the id. Returns how many there are then.
+__device__ __forceinline__ int AppendRows(const EmbeddingBackwardLaunch& args,
+                                          int id, int64_t begin, int count,
+                                          BackwardShared& shared) {
   const int64_t row = begin + threadIdx.x;
-  const uint32_t equal =
-      __ballot_sync(kAllLanes, row < end && args.ids[row] == id);
-  __syncthreads();  // all have used what was found before
-  if (threadIdx.x % kWarp == 0) words[threadIdx.x / kWarp] = equal;
-  __syncthreads();
+  Vote(row < args.rows && args.ids[row] == id, shared.votes);
+  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+  int at = count;
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w) {
+    if (w == warp) at += CountBits(shared.votes[w] & ((1u << lane) - 1));
+    if (w < warp) at += CountBits(shared.votes[w]);
+    count += CountBits(shared.votes[w]);
+  }
+  if (shared.votes[warp] >> lane & 1) shared.rows[at] = static_cast<int>(row);
+  return count;
+}
+
+// dtable[entry] += dy[rows[0]] + ... in this order; each element is always the
+// same thread's.
+template <typename T, int kCount>
+__device__ __forceinline__ void AddRows(const EmbeddingBackwardLaunch& args,
+                                        int64_t entry, const int* rows,
+                                        int count) {
+  float* const to = args.dtable + entry * args.hidden;
+  for (int64_t i = threadIdx.x * kCount; i < args.hidden;
+       i += kThreads * kCount) {
+    float sum[kCount];
+    LoadElements(to + i, sum);
+#pragma unroll 4  // loads in flight
+    for (int r = 0; r < count; ++r) {
+      float x[kCount];
+      LoadElements(
+          static_cast<const T*>(args.dy) + int64_t{rows[r]} * args.hidden + i,
+          x);
+#pragma unroll
+      for (int j = 0; j < kCount; ++j) sum[j] += x[j];
+    }
+    StoreElements(sum, to + i);
+  }
 }
 
 template <typename T, int kCount>
 __global__ void __launch_bounds__(kThreads)
     EmbeddingBackwardKernel(EmbeddingBackwardLaunch args) {
-  uint32_t* const words = reinterpret_cast<uint32_t*>(SharedArena());
+  BackwardShared& shared = *reinterpret_cast<BackwardShared*>(SharedArena());
   const int64_t first_row = blockIdx.x;
   const int id = args.ids[first_row];
   const int64_t entry = id - args.first_id;
   if (entry < 0 || entry >= args.vocab) return;  // the whole block
-  for (int64_t begin = 0; begin < first_row; begin += kThreads) {
-    FindEqual(args, begin, first_row, id, words);
-    uint32_t any = 0;
-#pragma unroll
-    for (int w = 0; w < kWarps; ++w) any |= words[w];
-    if (any != 0) return;  // an earlier row's block does it
-  }
+  if (IsInEarlierRow(args, id, first_row, shared.votes)) return;
+  int count = 0;
   for (int64_t begin = first_row; begin < args.rows; begin += kThreads) {
-    FindEqual(args, begin, args.rows, id, words);
-    for (int w = 0; w < kWarps; ++w) {
-      for (uint32_t left = words[w]; left != 0; left &= left - 1) {
-        const int bit = LowestBit(left);
-        AddRow<T, kCount>(args, entry, begin + w * kWarp + bit);
-      }
-    }
+    count = AppendRows(args, id, begin, count, shared);
+    const bool has_room = count <= kListed - kThreads;
+    if (has_room && begin + kThreads < args.rows) continue;
+    __syncthreads();  // the list is there; the next vote waits for its users
+    AddRows<T, kCount>(args, entry, shared.rows, count);
+    count = 0;
   }
 }
 
@@ -103,7 +144,7 @@ void LaunchEmbeddingBackward(GpuStream stream,
   if (args.rows == 0) return;
   const LaunchShape shape = {.grid = static_cast<unsigned>(args.rows),
                              .block = kThreads,
-                             .shared_bytes = kWarps * sizeof(uint32_t)};
+                             .shared_bytes = sizeof(BackwardShared)};
   DispatchElement(args.type, [&]<typename T>(T) {
     DispatchWidth(
         args.hidden,

@@ -19,13 +19,13 @@ struct EmbeddingForwardLaunch {
 void LaunchEmbeddingForward(GpuStream stream,
                             const EmbeddingForwardLaunch& args);
 
-// Deterministic without atomics: the first row of each id sums, in the order of
-// the rows, all that have it. Reads the ids rows times, so rows^2 * 4 bytes
+// Deterministic without atomics: a block for the first row of each id sums, in
+// the order of the rows, all that have it. Reads the ids rows times, so rows^2 * 4 bytes
 // from the cache: nothing beside the layers for up to 10^5 rows.
 struct EmbeddingBackwardLaunch {
   float* dtable;       // [vocab, hidden], accumulated
   const void* dy;      // [rows, hidden] type
-  const int32_t* ids;  // [rows]
+  const int32_t* ids;  // [rows], fewer than 2^31
   int64_t rows, hidden, vocab;
   int64_t first_id;
   ElementType type;

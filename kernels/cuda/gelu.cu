@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 
 void LaunchGeluForward(GpuStream stream, const GeluForwardLaunch& args) {
   if (args.rows * args.ffn == 0) return;
-  const int64_t ranges = RowRanges(args.rows);
+  const int64_t ranges = RowRanges(args.rows, args.ffn);
   DispatchRows(
       args.type, args.bias_type, args.ffn,
       [&]<typename T, typename Bias, int kCount>(T, Bias, Constant<kCount>) {
@@ -109,7 +109,7 @@ void LaunchGeluForward(GpuStream stream, const GeluForwardLaunch& args) {
 
 void LaunchGeluBackward(GpuStream stream, const GeluBackwardLaunch& args) {
   if (args.rows * args.ffn == 0) return;
-  const int64_t ranges = RowRanges(args.rows);
+  const int64_t ranges = RowRanges(args.rows, args.ffn);
   DispatchRows(
       args.type, args.bias_type, args.ffn,
       [&]<typename T, typename Bias, int kCount>(T, Bias, Constant<kCount>) {

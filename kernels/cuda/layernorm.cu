@@ -72,9 +72,9 @@ struct RowSums {
 // With n = (x - mean) rstd and g = dy gain: adds dy n to dgain and dy to dbias,
 // and gives this thread's part of the sums of g and g n.
 template <typename T, typename Gain, int kCount>
-__device__ __forceinline__ RowSums
-AddParamGradients(const LayerNormBackwardLaunch& args, int64_t row,
-                  float* dgain, float* dbias) {
+__device__ __forceinline__ RowSums AddParamGradients(
+    const LayerNormBackwardLaunch& args, int64_t row,
+    const ColumnSums<kCount>& dgain, const ColumnSums<kCount>& dbias) {
   const float mean = args.mean[row], rstd = args.rstd[row];
   RowSums sums;
   ForColumns<kCount>(args.hidden, [&](int64_t i) {
@@ -83,8 +83,8 @@ AddParamGradients(const LayerNormBackwardLaunch& args, int64_t row,
 #pragma unroll
     for (int j = 0; j < kCount; ++j) {
       const float n = (x[j] - mean) * rstd;
-      dgain[i + j] += dy[j] * n;
-      dbias[i + j] += dy[j];
+      dgain.at(i, j) += dy[j] * n;
+      dbias.at(i, j) += dy[j];
       sums.g += dy[j] * gain[j];
       sums.g_n += dy[j] * gain[j] * n;
     }
@@ -92,18 +92,14 @@ AddParamGradients(const LayerNormBackwardLaunch& args, int64_t row,
   return sums;
 }
 
-// dx = rstd (g - mean(g) - n mean(g n)) + residual gradient. The parameters'
-// gradients are gathered in shared memory, each element by one thread.
+// dx = rstd (g - mean(g) - n mean(g n)) + residual gradient.
 template <typename T, typename Gain, int kCount>
 __global__ void __launch_bounds__(kNormThreads)
     LayerNormBackwardKernel(LayerNormBackwardLaunch args) {
   float* const scratch = reinterpret_cast<float*>(SharedArena());
-  float* const dgain = scratch + kNormScratch;  // [hidden]
-  float* const dbias = dgain + args.hidden;
-  ForColumns<kCount>(args.hidden, [&](int64_t i) {
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) dgain[i + j] = dbias[i + j] = 0;
-  });
+  float* const sums = scratch + kNormScratch;
+  const ColumnSums<kCount> dgain(sums, args.hidden);
+  const ColumnSums<kCount> dbias(sums + args.hidden, args.hidden);
   const float scale = 1 / static_cast<float>(args.hidden);
   ForRowsOfRange(args.rows, [&](int64_t row) {
     RowSums means = AddParamGradients<T, Gain, kCount>(args, row, dgain, dbias);
@@ -115,13 +111,8 @@ __global__ void __launch_bounds__(kNormThreads)
     });
   });
   float* const to = args.partial + int64_t{blockIdx.x} * 2 * args.hidden;
-  ForColumns<kCount>(args.hidden, [&](int64_t i) {
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) {
-      to[i + j] = dgain[i + j];
-      to[args.hidden + i + j] = dbias[i + j];
-    }
-  });
+  dgain.StoreTo(to);
+  dbias.StoreTo(to + args.hidden);
 }
 
 }  // namespace
@@ -147,10 +138,11 @@ void LaunchLayerNormBackward(GpuStream stream,
         Launch(stream, NormBackwardShape(args.rows, args.hidden, 2),
                &LayerNormBackwardKernel<T, Gain, kCount>, args);
       },
-      args.dx, args.dy, args.x, args.residual_gradient, args.gain);
+      args.dx, args.dy, args.x, args.residual_gradient, args.gain,
+      args.partial);
   AddPartialsLaunch add = {.to = args.dgain,
                            .partial = args.partial,
-                           .ranges = RowRanges(args.rows),
+                           .ranges = RowRanges(args.rows, args.hidden),
                            .columns = args.hidden,
                            .stride = 2 * args.hidden};
   LaunchAddPartials(stream, add);

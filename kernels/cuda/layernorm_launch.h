@@ -27,7 +27,7 @@ struct LayerNormBackwardLaunch {
   void* dx;           // [rows, hidden] type; may be residual_gradient
   float* dgain;       // [hidden], accumulated
   float* dbias;       // [hidden], accumulated
-  float* partial;     // [RowRanges(rows), 2, hidden] of scratch
+  float* partial;     // [RowRanges(rows, hidden), 2, hidden] of scratch
   const void* dy;     // [rows, hidden] type
   const void* x;      // [rows, hidden] type
   const void* gain;   // [hidden] gain_type

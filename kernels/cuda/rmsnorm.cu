@@ -33,7 +33,8 @@ __global__ void __launch_bounds__(kNormThreads)
 // part of the sum of g n.
 template <typename T, typename Gain, int kCount>
 __device__ __forceinline__ float AddGainGradient(
-    const RmsNormBackwardLaunch& args, int64_t row, float* dgain) {
+    const RmsNormBackwardLaunch& args, int64_t row,
+    const ColumnSums<kCount>& dgain) {
   const float rstd = args.rstd[row];
   float sum = 0;
   ForColumns<kCount>(args.hidden, [&](int64_t i) {
@@ -42,24 +43,19 @@ __device__ __forceinline__ float AddGainGradient(
 #pragma unroll
     for (int j = 0; j < kCount; ++j) {
       const float dy_n = dy[j] * x[j] * rstd;
-      dgain[i + j] += dy_n;
+      dgain.at(i, j) += dy_n;
       sum += dy_n * gain[j];
     }
   });
   return sum;
 }
 
-// dx = rstd (g - n mean(g n)) + residual gradient. The gain's gradient is
-// gathered in shared memory, each element by one thread.
+// dx = rstd (g - n mean(g n)) + residual gradient.
 template <typename T, typename Gain, int kCount>
 __global__ void __launch_bounds__(kNormThreads)
     RmsNormBackwardKernel(RmsNormBackwardLaunch args) {
   float* const scratch = reinterpret_cast<float*>(SharedArena());
-  float* const dgain = scratch + kNormScratch;  // [hidden]
-  ForColumns<kCount>(args.hidden, [&](int64_t i) {
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) dgain[i + j] = 0;
-  });
+  const ColumnSums<kCount> dgain(scratch + kNormScratch, args.hidden);
   ForRowsOfRange(args.rows, [&](int64_t row) {
     const float sum = SumOverBlock(
         AddGainGradient<T, Gain, kCount>(args, row, dgain), scratch);
@@ -68,11 +64,7 @@ __global__ void __launch_bounds__(kNormThreads)
       return (g - x * rstd * mean) * rstd;
     });
   });
-  float* const to = args.partial + int64_t{blockIdx.x} * args.hidden;
-  ForColumns<kCount>(args.hidden, [&](int64_t i) {
-#pragma unroll
-    for (int j = 0; j < kCount; ++j) to[i + j] = dgain[i + j];
-  });
+  dgain.StoreTo(args.partial + int64_t{blockIdx.x} * args.hidden);
 }
 
 }  // namespace
@@ -97,10 +89,11 @@ void LaunchRmsNormBackward(GpuStream stream,
         Launch(stream, NormBackwardShape(args.rows, args.hidden, 1),
                &RmsNormBackwardKernel<T, Gain, kCount>, args);
       },
-      args.dx, args.dy, args.x, args.residual_gradient, args.gain);
+      args.dx, args.dy, args.x, args.residual_gradient, args.gain,
+      args.partial);
   LaunchAddPartials(stream, {.to = args.dgain,
                              .partial = args.partial,
-                             .ranges = RowRanges(args.rows),
+                             .ranges = RowRanges(args.rows, args.hidden),
                              .columns = args.hidden,
                              .stride = args.hidden});
 }

@@ -23,7 +23,7 @@ void LaunchRmsNormForward(GpuStream stream, const RmsNormForwardLaunch& args);
 struct RmsNormBackwardLaunch {
   void* dx;           // [rows, hidden] type; may be residual_gradient
   float* dgain;       // [hidden], accumulated
-  float* partial;     // [RowRanges(rows), hidden] of scratch
+  float* partial;     // [RowRanges(rows, hidden), hidden] of scratch
   const void* dy;     // [rows, hidden] type
   const void* x;      // [rows, hidden] type
   const void* gain;   // [hidden] gain_type

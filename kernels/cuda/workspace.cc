@@ -19,7 +19,7 @@ constexpr int kMostMultiprocessors = 160;
 
 // Partial sums of the columns of `x`.
 int64_t PartialSumBytes(const TensorView& x) {
-  return RowRanges(x.dim(0)) * x.dim(1) * int64_t{sizeof(float)};
+  return RowRanges(x.dim(0), x.dim(1)) * x.dim(1) * int64_t{sizeof(float)};
 }
 
 }  // namespace

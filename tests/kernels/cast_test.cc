@@ -93,6 +93,7 @@ TEST_F(CastTest, RefusesWhatItCannotConvert) {
   std::vector<int32_t> ids(2);
   const TensorView view = TensorView::Of(ids.data(), {2});
   EXPECT_DEATH(Cast(stream_, {.to = to, .from = view}), "int32\\[2\\]");
+  EXPECT_DEATH(Cast(stream_, {.to = view, .from = view}), "int32\\[2\\]");
 }
 
 }  // namespace

@@ -101,6 +101,24 @@ TEST(PlanTest, RecomputationTakesLessMemory) {
   EXPECT_LT(activations[2], 0.6 * activations[1]);
 }
 
+// An evaluation during training uses what micro-batches in flight have.
+TEST(PlanTest, EvaluationTakesNoMemoryOfItsOwn) {
+  RunConfig config = SmallConfig();
+  config.mutable_data()->add_validation();
+  testing::RunRankContexts(1, [&](RankContext& context) {
+    const auto plan = [&](ParamStore::Use use) {
+      auto runner = ModelRunner::Create(config, use, context);
+      COG_CHECK_OK(runner.status());
+      return (*runner)->activation_plan();
+    };
+    const ActivationPlan training = plan(ParamStore::Use::kTraining);
+    const ActivationPlan evaluation = plan(ParamStore::Use::kInference);
+    EXPECT_EQ(evaluation.slots, 0);
+    EXPECT_GT(training.slot_bytes, evaluation.scratch_bytes);
+    EXPECT_LT(training.scratch_bytes, evaluation.scratch_bytes);
+  });
+}
+
 // Activations, workspace and all grow no faster than the sequence.
 TEST(PlanTest, MemoryIsLinearInTheSequenceLength) {
   RunConfig config = SmallConfig();

@@ -24,6 +24,39 @@ __device__ __forceinline__ void ForColumns(int64_t hidden, const F& f) {
   }
 }
 
+// A sum for each column, in shared memory, of the thread that has the column. A
+// warp's threads meet different banks.
+template <int kCount>
+class ColumnSums {
+ public:
+  // [hidden] of shared memory; zeros.
+  __device__ __forceinline__ ColumnSums(float* sums, int64_t hidden)
+      : sums_(sums), hidden_(hidden) {
+    ForColumns<kCount>(hidden, [&](int64_t i) {
+#pragma unroll
+      for (int j = 0; j < kCount; ++j) at(i, j) = 0;
+    });
+  }
+
+  // Of column i + j; i is one that ForColumns gives.
+  __device__ __forceinline__ float& at(int64_t i, int j) const {
+    return sums_[j * (hidden_ / kCount) + i / kCount];
+  }
+  // To `to` [hidden], which is aligned as kCount elements are.
+  __device__ __forceinline__ void StoreTo(float* to) const {
+    ForColumns<kCount>(hidden_, [&](int64_t i) {
+      float sums[kCount];
+#pragma unroll
+      for (int j = 0; j < kCount; ++j) sums[j] = at(i, j);
+      StoreElements(sums, to + i);
+    });
+  }
+
+ private:
+  float* sums_;
+  int64_t hidden_;
+};
+
 __device__ __forceinline__ float SumOverBlock(float x, float* scratch) {
   return BlockReduce<kNormThreads>(x, scratch, Add());
 }
@@ -112,7 +145,7 @@ inline LaunchShape NormForwardShape(int64_t rows) {
 
 // Host: a block a range of rows.
 inline LaunchShape NormBackwardShape(int64_t rows, int64_t hidden, int params) {
-  return {.grid = static_cast<unsigned>(RowRanges(rows)),
+  return {.grid = static_cast<unsigned>(RowRanges(rows, hidden)),
           .block = kNormThreads,
           .shared_bytes =
               static_cast<size_t>(NormBackwardSharedBytes(hidden, params))};

@@ -45,6 +45,7 @@ __device__ __forceinline__ float BitsFloat(uint32_t x) {
   return __uint_as_float(x);
 }
 __device__ __forceinline__ int LowestBit(uint32_t x) { return __ffs(x) - 1; }
+__device__ __forceinline__ int CountBits(uint32_t x) { return __popc(x); }
 // cvt puts its first operand into the upper half.
 __device__ __forceinline__ uint32_t PackBf16(float low, float high) {
   uint32_t pair;

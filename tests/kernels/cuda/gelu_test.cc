@@ -79,7 +79,7 @@ TEST_F(CudaGeluTest, Backward) {
     void* const gpu_x = Upload(x, "x");
     void* const dx = in_place_ ? gpu_x : Allocate(type_, rows_ * ffn_, "dx");
     float* const dbias = with_dbias_ ? UploadFloats(ones, "dbias") : nullptr;
-    const int64_t partials = cuda::RowRanges(rows_) * ffn_;
+    const int64_t partials = cuda::RowRanges(rows_, ffn_) * ffn_;
     cuda::LaunchGeluBackward(
         stream(), {.dx = dx,
                    .dbias = dbias,

@@ -124,21 +124,22 @@ TEST_F(CudaLayerNormTest, Backward) {
     void* const gpu_dx =
         with_residual_ ? in_place : Allocate(type_, rows_ * hidden_, "dx");
     cuda::LaunchLayerNormBackward(
-        stream(), {.dx = gpu_dx,
-                   .dgain = gpu_dgain,
-                   .dbias = gpu_dbias,
-                   .partial = Allocate<float>(
-                       cuda::RowRanges(rows_) * 2 * hidden_, "partial"),
-                   .dy = Upload(dy, "dy"),
-                   .x = Upload(x, "x"),
-                   .gain = Upload(gain, "gain"),
-                   .mean = UploadStatistics(statistics.mean, "mean"),
-                   .rstd = UploadStatistics(statistics.rstd, "rstd"),
-                   .residual_gradient = in_place,
-                   .rows = rows_,
-                   .hidden = hidden_,
-                   .type = ElementTypeOf(type_),
-                   .gain_type = ElementTypeOf(gain_type_)});
+        stream(),
+        {.dx = gpu_dx,
+         .dgain = gpu_dgain,
+         .dbias = gpu_dbias,
+         .partial = Allocate<float>(
+             cuda::RowRanges(rows_, hidden_) * 2 * hidden_, "partial"),
+         .dy = Upload(dy, "dy"),
+         .x = Upload(x, "x"),
+         .gain = Upload(gain, "gain"),
+         .mean = UploadStatistics(statistics.mean, "mean"),
+         .rstd = UploadStatistics(statistics.rstd, "rstd"),
+         .residual_gradient = in_place,
+         .rows = rows_,
+         .hidden = hidden_,
+         .type = ElementTypeOf(type_),
+         .gain_type = ElementTypeOf(gain_type_)});
     EXPECT_LE(ErrorOf(Download(type_, shape(), gpu_dx).values(), dx, dx_terms),
               backward_tolerance());
     EXPECT_LE(ErrorOf(DownloadFloats(gpu_dgain, hidden_), dgain, dgain_terms),

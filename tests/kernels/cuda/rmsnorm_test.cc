@@ -92,8 +92,8 @@ TEST_F(CudaRmsNormTest, Backward) {
     cuda::LaunchRmsNormBackward(
         stream(), {.dx = gpu_dx,
                    .dgain = gpu_dgain,
-                   .partial = Allocate<float>(cuda::RowRanges(rows_) * hidden_,
-                                              "partial"),
+                   .partial = Allocate<float>(
+                       cuda::RowRanges(rows_, hidden_) * hidden_, "partial"),
                    .dy = Upload(dy, "dy"),
                    .x = Upload(x, "x"),
                    .gain = Upload(gain, "gain"),

@@ -71,6 +71,7 @@ __forceinline__ uint32_t FloatBits(float x) {
 }
 __forceinline__ float BitsFloat(uint32_t x) { return std::bit_cast<float>(x); }
 __forceinline__ int LowestBit(uint32_t x) { return std::countr_zero(x); }
+__forceinline__ int CountBits(uint32_t x) { return std::popcount(x); }
 __forceinline__ uint32_t RoundBf16(float x) {
   const uint32_t u = FloatBits(x);
   if ((u & 0x7fffffffu) > 0x7f800000u) return 0x7fff;
