@@ -102,12 +102,23 @@ bool CollectiveWatch::TellOfGone() {
       ++i;
       continue;
     }
-    if (ledger_.Read(rank).phase == Ledger::Phase::kRunning) {
+    if (ledger_.Read(rank).phase == Ledger::Phase::kRunning &&
+        !AnotherHasTold()) {
       Tell(ReportGone(ledger_, LookAtRanks(ledger_, absl::ZeroDuration()),
                       rank));
       return true;
     }
     peers_.erase(peers_.begin() + i);
+  }
+  return false;
+}
+
+bool CollectiveWatch::AnotherHasTold() const {
+  for (int rank = 0; rank < static_cast<int>(ledger_.ranks().size()); ++rank) {
+    if (rank != ledger_.rank() && ledger_.ranks()[rank].here &&
+        ledger_.Read(rank).phase == Ledger::Phase::kLeaving) {
+      return true;
+    }
   }
   return false;
 }

@@ -54,6 +54,9 @@ class CollectiveWatch {
   // Each returns true when it has found something and told it.
   bool TellOfGone();
   bool TellOfTimeout();
+  // Of this node, of a failure. The launcher ends the others then, and a rank
+  // that is gone may be one of them.
+  bool AnotherHasTold() const;
   // The lane of this rank's operation that has taken too long; -1: none.
   int Overdue();
   void Tell(const FailureReport& report);

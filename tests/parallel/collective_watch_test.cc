@@ -310,8 +310,8 @@ class Peer {
   }
   ~Peer() { waitpid(pid_, nullptr, 0); }
   void Kill() { kill(pid_, SIGKILL); }
-  std::vector<RankIdentity> Ranks() const {
-    std::vector<RankIdentity> ranks = Here(2);
+  std::vector<RankIdentity> Ranks(int count = 2) const {
+    std::vector<RankIdentity> ranks = Here(count);
     ranks[1].process = id_;
     return ranks;
   }
@@ -352,6 +352,29 @@ TEST(CollectiveWatchTest, ARankMayLeaveWhenItIsDone) {
     ASSERT_TRUE(mine.Share(dir / "file").ok());
     ASSERT_TRUE(theirs.Share(dir / "file").ok());
     theirs.SetPhase(Ledger::Phase::kDone);
+    CollectiveWatch watch(
+        mine, {.timeout_seconds = 1000,
+               .on_failure = [&](const std::string&) { told = true; }});
+    peer.Kill();
+    absl::SleepFor(absl::Milliseconds(500));
+  }
+  EXPECT_FALSE(told);
+}
+
+// As after a stop: rank 2 has told, and the launcher has woken rank 0 and ended
+// rank 1.
+TEST(CollectiveWatchTest, WhomTheLauncherEndsIsNoCause) {
+  const TempDir dir;
+  std::atomic<bool> told = false;
+  {
+    Peer peer;
+    Ledger mine(0, peer.Ranks(3));
+    Ledger theirs(1, peer.Ranks(3));
+    Ledger third(2, peer.Ranks(3));
+    for (Ledger* ledger : {&mine, &theirs, &third}) {
+      ASSERT_TRUE(ledger->Share(dir / "file").ok());
+    }
+    third.SetPhase(Ledger::Phase::kLeaving);
     CollectiveWatch watch(
         mine, {.timeout_seconds = 1000,
                .on_failure = [&](const std::string&) { told = true; }});
