@@ -31,30 +31,39 @@ class ColumnSums {
  public:
   // [hidden] of shared memory; zeros.
   __device__ __forceinline__ ColumnSums(float* sums, int64_t hidden)
-      : sums_(sums), hidden_(hidden) {
-    ForColumns<kCount>(hidden, [&](int64_t i) {
+      : sums_(sums), groups_(static_cast<int>(hidden / kCount)) {
+    ForGroups([&](int group) {
 #pragma unroll
-      for (int j = 0; j < kCount; ++j) at(i, j) = 0;
+      for (int j = 0; j < kCount; ++j) sums_[j * groups_ + group] = 0;
     });
   }
 
   // Of column i + j; i is one that ForColumns gives.
   __device__ __forceinline__ float& at(int64_t i, int j) const {
-    return sums_[j * (hidden_ / kCount) + i / kCount];
+    return sums_[j * groups_ + static_cast<int>(i / kCount)];
   }
   // To `to` [hidden], which is aligned as kCount elements are.
   __device__ __forceinline__ void StoreTo(float* to) const {
-    ForColumns<kCount>(hidden_, [&](int64_t i) {
+    ForGroups([&](int group) {
       float sums[kCount];
 #pragma unroll
-      for (int j = 0; j < kCount; ++j) sums[j] = at(i, j);
-      StoreElements(sums, to + i);
+      for (int j = 0; j < kCount; ++j) sums[j] = sums_[j * groups_ + group];
+      StoreElements(sums, to + int64_t{group} * kCount);
     });
   }
 
  private:
+  // f(group) for the groups of this thread's columns.
+  template <typename F>
+  __device__ __forceinline__ void ForGroups(const F& f) const {
+#pragma unroll 1  // once a block
+    for (int group = threadIdx.x; group < groups_; group += kNormThreads) {
+      f(group);
+    }
+  }
+
   float* sums_;
-  int64_t hidden_;
+  int groups_;  // of kCount columns
 };
 
 __device__ __forceinline__ float SumOverBlock(float x, float* scratch) {
