@@ -69,7 +69,7 @@ void CollectiveWatch::Run() {
     const double start = MonotonicSeconds();
     if (!Sleep()) return;
     WasStopped(start, kLookEverySeconds);
-    if (TellOfGone() || TellOfTimeout()) return;
+    if (TellOfGone() || TellOfBackground() || TellOfTimeout()) return;
   }
 }
 
@@ -121,6 +121,15 @@ bool CollectiveWatch::AnotherHasTold() const {
     }
   }
   return false;
+}
+
+bool CollectiveWatch::TellOfBackground() {
+  const std::string failure = ledger_.FailureInBackground();
+  // Libraries also notice when a rank that has told leaves.
+  if (failure.empty() || AnotherHasTold()) return false;
+  Tell(ReportBackground(ledger_, LookAtRanks(ledger_, absl::ZeroDuration()),
+                        failure));
+  return true;
 }
 
 bool CollectiveWatch::TellOfTimeout() {

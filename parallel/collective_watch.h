@@ -53,6 +53,7 @@ class CollectiveWatch {
   bool Sleep();
   // Each returns true when it has found something and told it.
   bool TellOfGone();
+  bool TellOfBackground();
   bool TellOfTimeout();
   // Of this node, of a failure. The launcher ends the others then, and a rank
   // that is gone may be one of them.

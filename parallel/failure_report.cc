@@ -271,4 +271,12 @@ FailureReport ReportGone(const Ledger& ledger,
           .details = Details(ranks, lines)};
 }
 
+FailureReport ReportBackground(const Ledger& ledger,
+                               const std::vector<RankView>& ranks,
+                               absl::string_view failure) {
+  const RankView& self = ranks[ledger.rank()];
+  return {.headline = absl::StrCat("rank ", self.rank, ", step ", self.row.step,
+                                   ": ", failure, ": ", Doing(self))};
+}
+
 }  // namespace cogdist

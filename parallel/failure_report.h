@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "parallel/ledger.h"
 #include "runtime/process.h"
@@ -41,6 +42,11 @@ FailureReport ReportTimeout(const Ledger& ledger,
 // The process of rank `gone` has ended.
 FailureReport ReportGone(const Ledger& ledger,
                          const std::vector<RankView>& ranks, int gone);
+
+// Something of this rank's has failed in the background: `failure`.
+FailureReport ReportBackground(const Ledger& ledger,
+                               const std::vector<RankView>& ranks,
+                               absl::string_view failure);
 
 }  // namespace cogdist
 

@@ -222,6 +222,15 @@ void Ledger::Refresh() {
   for (StreamLane* const lane : stream_lanes_) lane->Refresh();
 }
 
+std::string Ledger::FailureInBackground() const {
+  const std::lock_guard<std::mutex> lock(probes_mutex_);
+  for (const FailureProbe* const probe : probes_) {
+    std::string failure = probe->ask_();
+    if (!failure.empty()) return failure;
+  }
+  return "";
+}
+
 void Ledger::SetPhase(Phase phase) {
   own_.load(kRelaxed)->phase.store(phase, std::memory_order_release);
 }
@@ -303,6 +312,19 @@ void Ledger::Lane::End() {
   LaneRecord& lane = ledger_->own_.load(kRelaxed)->lanes[index_];
   lane.since.store(MonotonicSeconds(), kRelaxed);
   Increment(lane.finished);
+}
+
+FailureProbe::FailureProbe(Ledger* ledger, std::function<std::string()> ask)
+    : ledger_(ledger), ask_(std::move(ask)) {
+  if (ledger_ == nullptr) return;
+  const std::lock_guard<std::mutex> lock(ledger_->probes_mutex_);
+  ledger_->probes_.push_back(this);
+}
+
+FailureProbe::~FailureProbe() {
+  if (ledger_ == nullptr) return;
+  const std::lock_guard<std::mutex> lock(ledger_->probes_mutex_);
+  std::erase(ledger_->probes_, this);
 }
 
 }  // namespace cogdist

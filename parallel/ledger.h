@@ -16,6 +16,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,6 +28,7 @@
 
 namespace cogdist {
 
+class FailureProbe;
 class StreamLane;
 
 enum class Operation : int32_t {
@@ -137,6 +139,8 @@ class Ledger {
   // Brings the lanes up to date that streams carry out. Whoever reads rows to
   // judge them calls it often.
   void Refresh();
+  // What a FailureProbe knows of; empty: nothing.
+  std::string FailureInBackground() const;
   void SetPhase(Phase phase);
   // True for the first rank of this node that calls it.
   bool Claim();
@@ -146,6 +150,7 @@ class Ledger {
   std::vector<int> Members(int index) const;
 
  private:
+  friend class FailureProbe;
   friend class StreamLane;
   struct File;
   struct Row;
@@ -162,6 +167,26 @@ class Ledger {
   mutable std::mutex mutex_;
   std::vector<std::vector<int>> members_;  // by lane; guarded by mutex_
   std::vector<StreamLane*> stream_lanes_;  // likewise
+  mutable std::mutex probes_mutex_;
+  std::vector<FailureProbe*> probes_;  // guarded by probes_mutex_
+};
+
+// Asks for failures in threads of a library, which its next call would tell,
+// but which the rank's thread does not make while it waits for a stream.
+class FailureProbe {
+ public:
+  // `ask` gives the failure, or nothing; it is called from any thread and does
+  // not block. Without a ledger nobody asks. The ledger outlives the probe.
+  FailureProbe(Ledger* ledger, std::function<std::string()> ask);
+  // `ask` has returned, and is called no more.
+  ~FailureProbe();
+  FailureProbe(const FailureProbe&) = delete;
+  FailureProbe& operator=(const FailureProbe&) = delete;
+
+ private:
+  friend class Ledger;
+  Ledger* const ledger_;
+  const std::function<std::string()> ask_;
 };
 
 // What a communicator tells of its group; without a ledger nothing.

@@ -1,6 +1,6 @@
 // A lane of the ledger whose operations a device's stream carries out on its
 // own. The rank's thread may be far ahead of the stream, and blocked by it, and
-// the watching thread calls no vendor's library, which might block, too. So the
+// the watching thread calls nothing of a vendor's that might block, too. So the
 // stream itself tells how far it has come: before and after an operation it
 // writes the operation's number to memory of the host, and whoever judges reads
 // it there.

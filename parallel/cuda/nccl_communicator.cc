@@ -94,6 +94,9 @@ void NcclCommunicator::Init(const ncclUniqueId& id) {
             " for rank ", rank(), " of ", size(),
             "; NCCL wants a GPU for every rank, and NCCL_DEBUG=INFO makes it "
             "say more");
+  probe_.emplace(lanes_->group().ledger, [this] {
+    return FailureInBackground("an operation of NCCL");
+  });
 }
 
 // NCCL connects two ranks at their first message, and holds up the thread of
@@ -114,6 +117,7 @@ void NcclCommunicator::Greet(Stream& stream, char* bytes) {
 
 NcclCommunicator::~NcclCommunicator() {
   if (comm_ == nullptr) return;  // it could not be made
+  probe_.reset();
   lanes_->OnThread([&] {
     const ncclResult_t result = ncclCommDestroy(comm_);
     COG_CHECK(result == ncclSuccess,
@@ -135,10 +139,16 @@ Traffic NcclCommunicator::traffic() const {
 
 void NcclCommunicator::Check(ncclResult_t result, const char* call) {
   COG_CHECK(result == ncclSuccess, Explain(result, call, comm_));
+  const std::string failure = FailureInBackground(call);
+  COG_CHECK(failure.empty(), failure);
+}
+
+std::string NcclCommunicator::FailureInBackground(const char* call) const {
   ncclResult_t background = ncclSuccess;
-  ncclCommGetAsyncError(comm_, &background);
-  COG_CHECK(background == ncclSuccess || background == ncclInProgress,
-            Explain(background, call, comm_));
+  ncclResult_t result = ncclCommGetAsyncError(comm_, &background);
+  if (result == ncclSuccess) result = background;
+  if (result == ncclSuccess || result == ncclInProgress) return "";
+  return Explain(result, call, comm_);
 }
 
 void NcclCommunicator::CheckOrder(SumOrder order) const {

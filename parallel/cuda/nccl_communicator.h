@@ -7,6 +7,7 @@
 #include <nccl.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "parallel/communicator.h"
 #include "parallel/cuda/nccl_lanes.h"
 #include "parallel/cuda/nccl_order.h"
+#include "parallel/ledger.h"
 #include "runtime/cuda/cuda_stream.h"
 
 namespace cogdist {
@@ -74,6 +76,9 @@ class NcclCommunicator : public Communicator {
   // Ends the rank, with NCCL's own words, unless `result` is success and
   // nothing has failed in the background.
   void Check(ncclResult_t result, const char* call);
+  // What has failed in NCCL's threads, as told of `call`; empty: nothing. From
+  // any thread.
+  std::string FailureInBackground(const char* call) const;
   void CheckOrder(SumOrder order) const;
   // Puts `operation` on the stream, and notes it as `entry`.
   void Enqueue(Stream& stream, const Ledger::Entry& entry,
@@ -91,6 +96,7 @@ class NcclCommunicator : public Communicator {
   Device& device_;
   const std::unique_ptr<NcclLanes> lanes_;
   ncclComm_t comm_ = nullptr;
+  std::optional<FailureProbe> probe_;  // while there is comm_
   int64_t data_bytes_ = 0;
 };
 

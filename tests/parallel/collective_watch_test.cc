@@ -384,6 +384,36 @@ TEST(CollectiveWatchTest, WhomTheLauncherEndsIsNoCause) {
   EXPECT_FALSE(told);
 }
 
+TEST(CollectiveWatchTest, TellsWhatFailsInTheBackground) {
+  Ledger ledger(0, Here(1));
+  Ledger::Lane lane = ledger.AddLane("world steps", {0});
+  CurrentRankTag().step = 4;
+  ledger.SetStep(4);
+  lane.Begin({.operation = Operation::kRecordedStep});
+  CurrentRankTag().step = 0;
+  std::atomic<bool> failed = false;
+  const FailureProbe healthy(&ledger, [] { return ""; });
+  const FailureProbe probe(&ledger,
+                           [&] { return failed ? "the link is down" : ""; });
+  const FailureProbe without_ledger(nullptr, [] { return "never asked"; });
+  Said said;
+  CollectiveWatch watch(ledger, said.Options(1000));
+  absl::SleepFor(absl::Milliseconds(300));
+  failed = true;
+  EXPECT_THAT(said.Wait(),
+              AllOf(HasSubstr("rank 0, step 4: the link is down: step 4, for "),
+                    HasSubstr("in recorded step")));
+}
+
+TEST(LedgerTest, AProbeThatIsGoneIsNotAsked) {
+  Ledger ledger(0, Here(1));
+  {
+    const FailureProbe probe(&ledger, [] { return "failed"; });
+    EXPECT_EQ(ledger.FailureInBackground(), "failed");
+  }
+  EXPECT_EQ(ledger.FailureInBackground(), "");
+}
+
 TEST(CollectiveWatchTest, WhatEndsInTimeIsNotTold) {
   Ledger ledger(0, Here(1));
   Ledger::Lane lane = ledger.AddLane("world", {0});

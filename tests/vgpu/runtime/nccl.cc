@@ -91,8 +91,9 @@ const char* ncclGetErrorString(ncclResult_t result) {
 
 const char* ncclGetLastError(ncclComm_t comm) {
   if (comm == nullptr) return "";
-  comm->failure = comm->clique->failure();
-  return comm->failure.c_str();
+  thread_local std::string failure;
+  failure = comm->clique->failure();
+  return failure.c_str();
 }
 
 ncclResult_t ncclGetVersion(int* version) {

@@ -16,7 +16,6 @@ struct ncclComm {
   cogdist::vgpu::Clique* clique = nullptr;
   int rank = 0;
   int device = 0;
-  std::string failure;  // as told by ncclGetLastError()
   // Others hold it than the communicator as long as a graph has its operations.
   std::shared_ptr<void> in_graphs = std::make_shared<char>();
 };

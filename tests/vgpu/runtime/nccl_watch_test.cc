@@ -153,6 +153,30 @@ TEST(NcclWatchTest, OfAMessageThePeerIsMissing) {
   EXPECT_EQ(ledgers.Lane(2, "world sends").finished, 1);
 }
 
+// While the rank's thread makes no call that would tell.
+TEST(NcclWatchTest, TellsWhatFailsInNcclsThreads) {
+  Machine machine({.devices = 2});
+  const Ledgers ledgers(2);
+  std::promise<std::string> said;
+  std::string message;
+  RunGpuRanks(
+      *CogdistGpuBackend(), 2,
+      [&](GpuRank& self) {
+        self.world.Barrier();
+        if (self.rank == 1) {
+          const Watch watch(*ledgers.all()[1], kNever, said);
+          machine.FailCall("ncclCommGetAsyncError", 3, ncclRemoteError);
+          message = said.get_future().get();
+        }
+        self.world.Barrier();
+      },
+      ledgers.all());
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("rank 1, step "),
+                    HasSubstr("an operation of NCCL failed: remote rank lost"),
+                    HasSubstr(" after barrier (operation 1 of group world)")));
+}
+
 TEST(NcclWatchTest, EveryOperationIsNotedToItsEnd) {
   Machine machine({.devices = 4, .seed = 3});
   const Ledgers ledgers(4);
