@@ -342,46 +342,43 @@ TEST(CollectiveWatchTest, TellsOfARankThatIsGone) {
                       "of group tensor)")));
 }
 
-TEST(CollectiveWatchTest, ARankMayLeaveWhenItIsDone) {
-  const TempDir dir;
+// Whether the end of `peer` is told by a watch of `ledger`.
+bool IsTold(Ledger& ledger, Peer& peer) {
   std::atomic<bool> told = false;
   {
-    Peer peer;
-    Ledger mine(0, peer.Ranks());
-    Ledger theirs(1, peer.Ranks());
-    ASSERT_TRUE(mine.Share(dir / "file").ok());
-    ASSERT_TRUE(theirs.Share(dir / "file").ok());
-    theirs.SetPhase(Ledger::Phase::kDone);
     CollectiveWatch watch(
-        mine, {.timeout_seconds = 1000,
-               .on_failure = [&](const std::string&) { told = true; }});
+        ledger, {.timeout_seconds = 1000,
+                 .on_failure = [&](const std::string&) { told = true; }});
     peer.Kill();
     absl::SleepFor(absl::Milliseconds(500));
   }
-  EXPECT_FALSE(told);
+  return told;
+}
+
+TEST(CollectiveWatchTest, ARankMayLeaveWhenItIsDone) {
+  const TempDir dir;
+  Peer peer;
+  Ledger mine(0, peer.Ranks());
+  Ledger theirs(1, peer.Ranks());
+  ASSERT_TRUE(mine.Share(dir / "file").ok());
+  ASSERT_TRUE(theirs.Share(dir / "file").ok());
+  theirs.SetPhase(Ledger::Phase::kDone);
+  EXPECT_FALSE(IsTold(mine, peer));
 }
 
 // As after a stop: rank 2 has told, and the launcher has woken rank 0 and ended
 // rank 1.
 TEST(CollectiveWatchTest, WhomTheLauncherEndsIsNoCause) {
   const TempDir dir;
-  std::atomic<bool> told = false;
-  {
-    Peer peer;
-    Ledger mine(0, peer.Ranks(3));
-    Ledger theirs(1, peer.Ranks(3));
-    Ledger third(2, peer.Ranks(3));
-    for (Ledger* ledger : {&mine, &theirs, &third}) {
-      ASSERT_TRUE(ledger->Share(dir / "file").ok());
-    }
-    third.SetPhase(Ledger::Phase::kLeaving);
-    CollectiveWatch watch(
-        mine, {.timeout_seconds = 1000,
-               .on_failure = [&](const std::string&) { told = true; }});
-    peer.Kill();
-    absl::SleepFor(absl::Milliseconds(500));
+  Peer peer;
+  Ledger mine(0, peer.Ranks(3));
+  Ledger theirs(1, peer.Ranks(3));
+  Ledger third(2, peer.Ranks(3));
+  for (Ledger* ledger : {&mine, &theirs, &third}) {
+    ASSERT_TRUE(ledger->Share(dir / "file").ok());
   }
-  EXPECT_FALSE(told);
+  third.SetPhase(Ledger::Phase::kLeaving);
+  EXPECT_FALSE(IsTold(mine, peer));
 }
 
 TEST(CollectiveWatchTest, TellsWhatFailsInTheBackground) {

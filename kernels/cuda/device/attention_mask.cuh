@@ -35,20 +35,28 @@ __device__ __forceinline__ KeyRange VisibleKeys(const AttentionProblem& p,
   return range;
 }
 
+// The least and the largest of the numbers of a warp's lanes.
+struct LaneBounds {
+  __device__ __forceinline__ explicit LaneBounds(int least_, int most_)
+      : least(least_), most(most_) {
+#pragma unroll
+    for (int bits = kWarp / 2; bits > 0; bits /= 2) {
+      const int other_least = __shfl_xor_sync(kAllLanes, least, bits);
+      const int other_most = __shfl_xor_sync(kAllLanes, most, bits);
+      least = other_least < least ? other_least : least;
+      most = other_most > most ? other_most : most;
+    }
+  }
+  int least, most;
+};
+
 // The least range that holds those of all lanes that see anything; empty if
 // none does. The whole warp calls it.
 __device__ __forceinline__ KeyRange Hull(KeyRange range) {
   const bool empty = range.begin >= range.end;
-  int begin = empty ? 0x7fffffff : static_cast<int>(range.begin);
-  int end = empty ? 0 : static_cast<int>(range.end);
-#pragma unroll
-  for (int bits = kWarp / 2; bits > 0; bits /= 2) {
-    const int other_begin = __shfl_xor_sync(kAllLanes, begin, bits);
-    const int other_end = __shfl_xor_sync(kAllLanes, end, bits);
-    begin = other_begin < begin ? other_begin : begin;
-    end = other_end > end ? other_end : end;
-  }
-  return {begin, end};
+  const LaneBounds bounds(empty ? 0x7fffffff : static_cast<int>(range.begin),
+                          empty ? 0 : static_cast<int>(range.end));
+  return {bounds.least, bounds.most};
 }
 
 // What a tile has to do with, of the rows of the other side: what any of its
@@ -65,21 +73,6 @@ struct Sight {
   }
   int begin, end;  // empty unless begin < end
   int core_begin, core_end;
-};
-
-// The least and the largest of the numbers of a warp's lanes.
-struct LaneBounds {
-  __device__ __forceinline__ explicit LaneBounds(int least_, int most_)
-      : least(least_), most(most_) {
-#pragma unroll
-    for (int bits = kWarp / 2; bits > 0; bits /= 2) {
-      const int other_least = __shfl_xor_sync(kAllLanes, least, bits);
-      const int other_most = __shfl_xor_sync(kAllLanes, most, bits);
-      least = other_least < least ? other_least : least;
-      most = other_most > most ? other_most : most;
-    }
-  }
-  int least, most;
 };
 
 // The keys that kCount queries from `first` on see. Queries beyond the end are
