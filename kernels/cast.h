@@ -1,5 +1,5 @@
-// Conversion between float32 and bfloat16 (to nearest, ties to even), or a plain
-// copy of either. Slices may be cast where they lie.
+// Conversion between float32 and bfloat16 (to nearest, ties to even), or a
+// plain copy of either. Slices may be cast where they lie.
 
 #ifndef COGDIST_KERNELS_CAST_H_
 #define COGDIST_KERNELS_CAST_H_

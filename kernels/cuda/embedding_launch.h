@@ -20,8 +20,8 @@ void LaunchEmbeddingForward(GpuStream stream,
                             const EmbeddingForwardLaunch& args);
 
 // Deterministic without atomics: a block for the first row of each id sums, in
-// the order of the rows, all that have it. Reads the ids rows times, so rows^2 * 4 bytes
-// from the cache: nothing beside the layers for up to 10^5 rows.
+// the order of the rows, all that have it. Reads the ids rows times: 4 rows^2
+// bytes, from the cache, nothing beside the layers for up to 10^5 rows.
 struct EmbeddingBackwardLaunch {
   float* dtable;       // [vocab, hidden], accumulated
   const void* dy;      // [rows, hidden] type

@@ -17,11 +17,11 @@ struct GeluForwardLaunch {
 void LaunchGeluForward(GpuStream stream, const GeluForwardLaunch& args);
 
 struct GeluBackwardLaunch {
-  void* dx;          // [rows, ffn] type; may be dy or x
-  float* dbias;      // [ffn], accumulated, or null
-  float* partial;    // [RowRanges(rows, ffn), ffn] of scratch; null without dbias
-  const void* dy;    // [rows, ffn] type
-  const void* x;     // [rows, ffn] type
+  void* dx;        // [rows, ffn] type; may be dy or x
+  float* dbias;    // [ffn], accumulated, or null
+  float* partial;  // [RowRanges(rows, ffn), ffn] of scratch; null without dbias
+  const void* dy;  // [rows, ffn] type
+  const void* x;   // [rows, ffn] type
   const void* bias;  // [ffn] bias_type, or null
   int64_t rows, ffn;
   ElementType type, bias_type;

@@ -29,8 +29,10 @@
 //   MultiplyAdd(d, a, b0, b1)
 //       mma.sync m16n8k16: bfloat16 operands, float32 sums
 //   FloatBits(x), BitsFloat(x), RoundBf16(x), PackBf16(low, high)
-//   LowestBit(x), CountBits(x)
-//       the position of the lowest that is set, of x that is not 0; how many are
+//   LowestBit(x)
+//       its position; x is not 0
+//   CountBits(x)
+//       how many are set
 //   Exp2(x)
 //       2^x to 2 ulp; denormals are zero
 //   Reciprocal(x)
