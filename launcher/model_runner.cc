@@ -143,7 +143,7 @@ ParamStore::Allocation ModelRunner::AllocationOf(ParamStore::Use use) const {
   if (config_.deterministic() == LAYOUT_INVARIANT) {
     allocation.lanes =
         static_cast<int>(GradientLanes(config_.batch().global_batch_size()) /
-                         context_.groups.data->size());
+                         context_.mesh.size(MeshAxis::kData));
   }
   allocation.units_at_once =
       config_.model().cogformer().tie_embeddings() ? 2 : 1;
@@ -194,11 +194,12 @@ absl::Status ModelRunner::CreatePipeline() {
 }
 
 PipelineShape ModelRunner::PassShape() const {
-  return {.ranks = context_.groups.pipeline->size(),
-          .chunks = static_cast<int>(model_.chunks().size()),
-          .micro_batches = static_cast<int>(
-              config_.batch().global_batch_size() /
-              (context_.groups.data->size() * SequencesPerPass(config_)))};
+  return {
+      .ranks = context_.groups.pipeline->size(),
+      .chunks = static_cast<int>(model_.chunks().size()),
+      .micro_batches = static_cast<int>(
+          config_.batch().global_batch_size() /
+          (context_.mesh.size(MeshAxis::kData) * SequencesPerPass(config_)))};
 }
 
 Shape ModelRunner::Boundary() const {

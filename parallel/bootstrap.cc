@@ -208,7 +208,8 @@ absl::StatusOr<std::unique_ptr<Communicator>> Bootstrap::CreateWorld(
       std::move(transport), device, MessageOptions(),
       LedgerGroup{.ledger = ledger_.get(),
                   .name = "world",
-                  .members = ledger_->World()});
+                  .members = ledger_->World()},
+      Communicator::Carries::kControl);
 }
 
 void Bootstrap::StartWatch(double timeout_seconds) {

@@ -52,7 +52,8 @@ class Bootstrap {
   // few ranks to one core each; worth a hint to use `--bind-to none`.
   int idle_cores() const { return idle_cores_; }
 
-  // The communicator of all ranks; one rank gets a SingleCommunicator.
+  // The communicator of all ranks, for control alone; one rank gets a
+  // SingleCommunicator.
   // Collective. `device` outlives it.
   absl::StatusOr<std::unique_ptr<Communicator>> CreateWorld(Device& device);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "absl/functional/function_ref.h"
 #include "parallel/partition.h"
@@ -40,6 +41,7 @@ void Communicator::AllReduceSum(Stream& stream, const TensorView& x,
 }
 
 void Communicator::AllReduceMax(Stream& stream, const TensorView& x) {
+  CheckCarriesTensors();
   COG_CHECK(x.dtype == DType::kFloat32, "no maximum of ", x.ToString());
   COG_CHECK(x.IsContiguous());
   DoAllReduce(stream, x, Reduction::kMax, SumOrder::kRing);
@@ -64,11 +66,13 @@ void Communicator::AllGather(Stream& stream, const TensorView& x) {
 
 void Communicator::AllGather(Stream& stream, const TensorView& x,
                              absl::Span<const int64_t> borders) {
+  CheckCarriesTensors();
   CheckBorders(x, borders);
   DoAllGather(stream, x, borders);
 }
 
 void Communicator::Broadcast(Stream& stream, const TensorView& x, int root) {
+  CheckCarriesTensors();
   COG_CHECK(root >= 0 && root < size(), "no rank ", root);
   COG_CHECK(x.IsContiguous());
   DoBroadcast(stream, x, root);
@@ -84,6 +88,7 @@ void Communicator::Recv(Stream& stream, const TensorView& x, int from) {
 
 void Communicator::SendRecv(Stream& stream, const TensorView& send, int to,
                             const TensorView& recv, int from) {
+  CheckCarriesTensors();
   CheckTransfer({send, to});
   CheckTransfer({recv, from});
   DoSendRecv(stream, {send, to}, {recv, from});
@@ -104,7 +109,20 @@ Ledger::Entry Communicator::EntryOf(const LedgerGroup& group,
   return entry;
 }
 
+absl::StatusOr<std::unique_ptr<Communicator>> Communicator::Duplicate(
+    absl::string_view name) {
+  std::vector<int> all(size());
+  std::iota(all.begin(), all.end(), 0);
+  return Split(all, name);
+}
+
+void Communicator::CheckCarriesTensors() const {
+  COG_CHECK(carries() != Carries::kControl,
+            "a group for control operations alone has been given a tensor");
+}
+
 void Communicator::CheckSum(const TensorView& x, SumOrder order) const {
+  CheckCarriesTensors();
   COG_CHECK(x.dtype == DType::kFloat32 || x.dtype == DType::kBFloat16,
             "cannot sum ", x.ToString());
   COG_CHECK(x.IsContiguous());

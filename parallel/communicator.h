@@ -34,6 +34,10 @@ struct Traffic {
 
 class Communicator {
  public:
+  // What it is for. One for control alone refuses tensors, and takes neither
+  // memory of a device nor the seconds in which a library connects its ranks.
+  enum class Carries { kTensorsAndControl, kControl };
+
   virtual ~Communicator() = default;
 
   virtual int rank() const = 0;
@@ -75,9 +79,15 @@ class Communicator {
   // failures call it `name`; by default like this group.
   // REQUIRES: this rank is a member.
   absl::StatusOr<std::unique_ptr<Communicator>> Split(
-      absl::Span<const int> members, absl::string_view name = "") {
-    return DoSplit(members, name);
+      absl::Span<const int> members, absl::string_view name = "",
+      Carries carries = Carries::kTensorsAndControl) {
+    return DoSplit(members, name, carries);
   }
+  // One of all ranks of this group, in their order, that carries tensors.
+  absl::StatusOr<std::unique_ptr<Communicator>> Duplicate(
+      absl::string_view name);
+
+  virtual Carries carries() const { return Carries::kTensorsAndControl; }
 
   // Since the start, sub-groups apart.
   virtual Traffic traffic() const = 0;
@@ -122,7 +132,8 @@ class Communicator {
 
  private:
   virtual absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
-      absl::Span<const int> members, absl::string_view name) = 0;
+      absl::Span<const int> members, absl::string_view name,
+      Carries carries) = 0;
   // The collectives above, with their arguments checked.
   virtual void DoAllReduce(Stream& stream, const TensorView& x, Reduction op,
                            SumOrder order) = 0;
@@ -135,6 +146,7 @@ class Communicator {
   virtual void DoSendRecv(Stream& stream, const Transfer& send,
                           const Transfer& recv) = 0;
 
+  void CheckCarriesTensors() const;
   void CheckSum(const TensorView& x, SumOrder order) const;
   void CheckBorders(const TensorView& x,
                     absl::Span<const int64_t> borders) const;

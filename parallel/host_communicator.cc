@@ -38,10 +38,11 @@ std::vector<int64_t> InBytes(absl::Span<const int64_t> borders,
 HostCommunicator::HostCommunicator(std::unique_ptr<Transport> transport,
                                    Device& device,
                                    const MessageOptions& options,
-                                   LedgerGroup group)
+                                   LedgerGroup group, Carries carries)
     : transport_(std::move(transport)),
       device_(device),
       options_(options),
+      carries_(carries),
       lanes_({.group = std::move(group)}),
       sends_(transport_->size()),
       receives_(transport_->size()) {
@@ -49,10 +50,11 @@ HostCommunicator::HostCommunicator(std::unique_ptr<Transport> transport,
   COG_CHECK_GT(options_.turn_bytes, 0);
   const auto& [ledger, name, members] = lanes_.group;
   if (ledger == nullptr) return;
+  control_lane_ = ledger->AddLane(name + " control", members);
+  if (carries_ == Carries::kControl) return;
   lanes_.collectives = ledger->AddLane(name, members);
   lanes_.sends = ledger->AddLane(name + " sends", members);
   lanes_.receives = ledger->AddLane(name + " receives", members);
-  control_lane_ = ledger->AddLane(name + " control", members);
 }
 
 void HostCommunicator::DoAllReduce(Stream& stream, const TensorView& x,
@@ -108,7 +110,7 @@ void HostCommunicator::DoSendRecv(Stream& stream, const Transfer& send,
 }
 
 absl::StatusOr<std::unique_ptr<Communicator>> HostCommunicator::DoSplit(
-    absl::Span<const int> members, absl::string_view name) {
+    absl::Span<const int> members, absl::string_view name, Carries carries) {
   COG_CHECK(std::find(members.begin(), members.end(), rank()) != members.end());
   if (members.size() == 1) return std::make_unique<SingleCommunicator>();
   const LedgerGroup& mine = lanes_.group;
@@ -131,8 +133,8 @@ absl::StatusOr<std::unique_ptr<Communicator>> HostCommunicator::DoSplit(
               members);
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport,
                        transport_->Split(members));
-  return std::make_unique<HostCommunicator>(std::move(transport), device_,
-                                            options_, std::move(group));
+  return std::make_unique<HostCommunicator>(
+      std::move(transport), device_, options_, std::move(group), carries);
 }
 
 std::vector<std::string> HostCommunicator::AllGatherStrings(

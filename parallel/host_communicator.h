@@ -33,7 +33,8 @@ class HostCommunicator : public Communicator {
   // `device` is what makes progress while a control operation waits; it
   // outlives the communicator. Operations are told to the group's ledger.
   HostCommunicator(std::unique_ptr<Transport> transport, Device& device,
-                   const MessageOptions& options = {}, LedgerGroup group = {});
+                   const MessageOptions& options = {}, LedgerGroup group = {},
+                   Carries carries = Carries::kTensorsAndControl);
 
   // Workspace that a stream takes for collectives that sum or compare; the
   // others take none.
@@ -41,6 +42,7 @@ class HostCommunicator : public Communicator {
 
   int rank() const override { return transport_->rank(); }
   int size() const override { return transport_->size(); }
+  Carries carries() const override { return carries_; }
   Traffic traffic() const override { return traffic_; }
   GroupLanes lanes() const override { return lanes_; }
   std::vector<std::string> AllGatherStrings(absl::string_view mine) override;
@@ -48,7 +50,8 @@ class HostCommunicator : public Communicator {
  private:
   // A group of one gets a SingleCommunicator.
   absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
-      absl::Span<const int> members, absl::string_view name) override;
+      absl::Span<const int> members, absl::string_view name,
+      Carries carries) override;
   void DoAllReduce(Stream& stream, const TensorView& x, Reduction op,
                    SumOrder order) override;
   void DoReduceScatter(Stream& stream, const TensorView& x,
@@ -72,6 +75,7 @@ class HostCommunicator : public Communicator {
   std::unique_ptr<Transport> transport_;
   Device& device_;
   MessageOptions options_;
+  const Carries carries_;
   GroupLanes lanes_;
   Ledger::Lane control_lane_;
   int64_t collectives_ = 0;        // started so far

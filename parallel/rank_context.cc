@@ -11,16 +11,19 @@ namespace {
 absl::StatusOr<Communicators> SplitWorld(std::unique_ptr<Communicator> world,
                                          const Mesh& mesh) {
   const int rank = world->rank();
-  const auto axis_group = [&](MeshAxis axis, absl::string_view name) {
-    return world->Split(mesh.Group(axis, rank), name);
+  const auto axis_group = [&](MeshAxis axis, absl::string_view name,
+                              Communicator::Carries carries) {
+    return world->Split(mesh.Group(axis, rank), name, carries);
   };
+  constexpr auto kTensors = Communicator::Carries::kTensorsAndControl;
+  constexpr auto kControl = Communicator::Carries::kControl;
   Communicators groups;
-  COG_ASSIGN_OR_RETURN(groups.tensor, axis_group(MeshAxis::kTensor, "tensor"));
+  COG_ASSIGN_OR_RETURN(groups.tensor,
+                       axis_group(MeshAxis::kTensor, "tensor", kTensors));
   COG_ASSIGN_OR_RETURN(groups.context,
-                       axis_group(MeshAxis::kContext, "context"));
-  COG_ASSIGN_OR_RETURN(groups.data, axis_group(MeshAxis::kData, "data"));
+                       axis_group(MeshAxis::kContext, "context", kTensors));
   COG_ASSIGN_OR_RETURN(groups.pipeline,
-                       axis_group(MeshAxis::kPipeline, "pipeline"));
+                       axis_group(MeshAxis::kPipeline, "pipeline", kControl));
   COG_ASSIGN_OR_RETURN(groups.replicas,
                        world->Split(mesh.ReplicaGroup(rank), "replicas"));
   groups.world = std::move(world);

@@ -29,11 +29,12 @@ struct Placement {
 
 // The groups that this rank belongs to. A group of one costs nothing.
 struct Communicators {
-  std::unique_ptr<Communicator> world;
-  std::unique_ptr<Communicator> tensor;    // share the matrices of every layer
-  std::unique_ptr<Communicator> context;   // share every sequence
-  std::unique_ptr<Communicator> data;      // share the sequences of a step
-  std::unique_ptr<Communicator> pipeline;  // share the layers, by depth
+  std::unique_ptr<Communicator> world;    // control only
+  std::unique_ptr<Communicator> tensor;   // share the matrices of every layer
+  std::unique_ptr<Communicator> context;  // share every sequence
+  // Share the layers, by depth; control only: neighbours have groups of their
+  // own (parallel/pipeline/pipeline.h).
+  std::unique_ptr<Communicator> pipeline;
   // Data x context: holders of the same parameters, who sum their gradients.
   std::unique_ptr<Communicator> replicas;
 };

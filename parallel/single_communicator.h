@@ -20,7 +20,7 @@ class SingleCommunicator : public Communicator {
 
  private:
   absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
-      absl::Span<const int> members, absl::string_view) override {
+      absl::Span<const int> members, absl::string_view, Carries) override {
     COG_CHECK(members.size() == 1 && members[0] == 0);
     return std::make_unique<SingleCommunicator>();
   }

@@ -1,6 +1,7 @@
 #include "parallel/weights.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -94,14 +95,16 @@ absl::Status LoadAll(absl::string_view path, ParamStore& params, Stream& stream,
 // own, and gone afterwards: no step needs them.
 class Gatherer {
  public:
+  // `group`: all ranks.
   static absl::StatusOr<Gatherer> Create(const ParamStore& params,
-                                         RankContext& context) {
+                                         RankContext& context,
+                                         Communicator& group) {
     const bool receives = context.rank() == 0 && context.world_size() > 1;
     const int64_t bytes =
         receives ? kPieceElements * SizeOf(DType::kFloat32) : 0;
     COG_ASSIGN_OR_RETURN(Buffer staging,
                          Buffer::Allocate(*context.device, bytes));
-    return Gatherer(params, context, std::move(staging));
+    return Gatherer(params, context, group, std::move(staging));
   }
 
   // On rank 0: writes the part's elements to `whole`, [the whole tensor]. Its
@@ -114,7 +117,7 @@ class Gatherer {
       const ElementRange piece = {
           i, std::min(kPieceElements, part.range.end() - i)};
       if (rank != 0) {
-        context_.groups.world->Send(*stream_, Own(part, piece), /*to=*/0);
+        group_.Send(*stream_, Own(part, piece), /*to=*/0);
       } else {
         Place(part.tensor, piece, Fetch(part, piece), whole);
       }
@@ -123,9 +126,11 @@ class Gatherer {
   }
 
  private:
-  Gatherer(const ParamStore& params, RankContext& context, Buffer staging)
+  Gatherer(const ParamStore& params, RankContext& context, Communicator& group,
+           Buffer staging)
       : params_(params),
         context_(context),
+        group_(group),
         staging_(std::move(staging)),
         stream_(context.device->CreateStream()) {
     stream_->Wait(context.streams.compute->Record());
@@ -143,7 +148,7 @@ class Gatherer {
       x = Own(part, piece);
     } else {
       x = staging_.View(DType::kFloat32).Slice(0, 0, piece.count);
-      context_.groups.world->Recv(*stream_, x, part.rank);
+      group_.Recv(*stream_, x, part.rank);
     }
     host_.resize(piece.count);
     stream_->Copy(host_.data(), x.data, x.bytes());
@@ -161,6 +166,7 @@ class Gatherer {
 
   const ParamStore& params_;
   RankContext& context_;
+  Communicator& group_;
   Buffer staging_;  // float32 [kPieceElements] on the receiver
   std::unique_ptr<Stream> stream_;
   std::vector<float> host_;
@@ -221,7 +227,10 @@ absl::Status SaveWeights(const ParamStore& params, RankContext& context,
                          absl::string_view path) {
   Communicator& world = *context.groups.world;
   const WeightParts parts = GatherWeightParts(params, world);
-  absl::StatusOr<Gatherer> gatherer = Gatherer::Create(params, context);
+  // Of its own: nothing else sends tensors from every rank to one.
+  COG_ASSIGN_OR_RETURN(const std::unique_ptr<Communicator> group,
+                       world.Duplicate("weights"));
+  absl::StatusOr<Gatherer> gatherer = Gatherer::Create(params, context, *group);
   absl::StatusOr<std::optional<WeightFile>> file =
       OpenFile(parts, context, path);
   COG_RETURN_IF_ERROR(

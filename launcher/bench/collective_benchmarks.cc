@@ -15,24 +15,24 @@ namespace {
 
 class CollectiveBenchmark {
  public:
-  CollectiveBenchmark(Communicator& world, Stream& stream, const TensorView& x,
+  CollectiveBenchmark(Communicator& group, Stream& stream, const TensorView& x,
                       const TensorView& other)
-      : world_(world), stream_(stream), x_(x), other_(other) {}
+      : group_(group), stream_(stream), x_(x), other_(other) {}
 
   std::vector<BenchmarkRow> Run() {
-    const int size = world_.size();
+    const int size = group_.size();
     const double part = static_cast<double>(size - 1) / size;
-    const int next = (world_.rank() + 1) % size;
-    const int previous = (world_.rank() + size - 1) % size;
+    const int next = (group_.rank() + 1) % size;
+    const int previous = (group_.rank() + size - 1) % size;
     return {
-        Time("all-reduce", 2 * part, [&] { world_.AllReduceSum(stream_, x_); }),
+        Time("all-reduce", 2 * part, [&] { group_.AllReduceSum(stream_, x_); }),
         Time("reduce-scatter", part,
-             [&] { world_.ReduceScatterSum(stream_, x_); }),
-        Time("all-gather", part, [&] { world_.AllGather(stream_, x_); }),
+             [&] { group_.ReduceScatterSum(stream_, x_); }),
+        Time("all-gather", part, [&] { group_.AllGather(stream_, x_); }),
         Time("broadcast", 1,
-             [&] { world_.Broadcast(stream_, x_, /*root=*/0); }),
+             [&] { group_.Broadcast(stream_, x_, /*root=*/0); }),
         Time("send and receive", 1,
-             [&] { world_.SendRecv(stream_, x_, next, other_, previous); })};
+             [&] { group_.SendRecv(stream_, x_, next, other_, previous); })};
   }
 
  private:
@@ -41,7 +41,7 @@ class CollectiveBenchmark {
 
   double SecondsOfBatch(absl::FunctionRef<void()> call) {
     stream_.Synchronize();
-    world_.Barrier();
+    group_.Barrier();
     const double start = MonotonicSeconds();
     for (int i = 0; i < kCalls; ++i) call();
     stream_.Synchronize();
@@ -63,7 +63,7 @@ class CollectiveBenchmark {
                                  FormatCount(rate * bus_share), 1e3 * seconds)};
   }
 
-  Communicator& world_;
+  Communicator& group_;
   Stream& stream_;
   TensorView x_, other_;
 };
@@ -73,8 +73,9 @@ class CollectiveBenchmark {
 absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
     RankContext& context, absl::Span<const int64_t> sizes) {
   std::vector<BenchmarkRow> rows;
-  Communicator& world = *context.groups.world;
-  if (world.size() == 1) return rows;
+  if (context.world_size() == 1) return rows;
+  COG_ASSIGN_OR_RETURN(const std::unique_ptr<Communicator> all,
+                       context.groups.world->Duplicate("benchmark"));
   Stream& stream = *context.streams.replicas;
   for (const int64_t elements : sizes) {
     DeviceTensors tensors(stream);
@@ -83,7 +84,7 @@ absl::StatusOr<std::vector<BenchmarkRow>> BenchmarkCollectives(
     const TensorView other = tensors.Zeros(DType::kFloat32, {elements});
     COG_RETURN_IF_ERROR(tensors.status());
     for (BenchmarkRow& row :
-         CollectiveBenchmark(world, stream, x, other).Run()) {
+         CollectiveBenchmark(*all, stream, x, other).Run()) {
       rows.push_back(std::move(row));
     }
   }

@@ -74,18 +74,24 @@ absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::Create(
   COG_CHECK(device.type() == DeviceType::kCuda);
   if (host->size() == 1) return host;
   COG_RETURN_IF_ERROR(CheckNcclOrder());
-  COG_ASSIGN_OR_RETURN(const ncclUniqueId id, AgreeOnId(*host));
-  COG_ASSIGN_OR_RETURN(std::unique_ptr<NcclLanes> lanes,
-                       NcclLanes::Create(host->lanes(), device));
   auto made = std::unique_ptr<NcclCommunicator>(
-      new NcclCommunicator(std::move(host), device, std::move(lanes)));
-  const std::unique_ptr<Stream> stream = device.CreateStream();
-  COG_ASSIGN_OR_RETURN(const Buffer bytes, Buffer::Allocate(device, 2));
-  made->lanes_->OnThread([&] {
-    made->Init(id);
-    made->Greet(*stream, static_cast<char*>(bytes.data()));
-  });
+      new NcclCommunicator(std::move(host), device));
+  if (made->carries() != Carries::kControl) {
+    COG_RETURN_IF_ERROR(made->Connect());
+  }
   return made;
+}
+
+absl::Status NcclCommunicator::Connect() {
+  COG_ASSIGN_OR_RETURN(const ncclUniqueId id, AgreeOnId(*host_));
+  COG_ASSIGN_OR_RETURN(lanes_, NcclLanes::Create(host_->lanes(), device_));
+  const std::unique_ptr<Stream> stream = device_.CreateStream();
+  COG_ASSIGN_OR_RETURN(const Buffer bytes, Buffer::Allocate(device_, 2));
+  lanes_->OnThread([&] {
+    Init(id);
+    Greet(*stream, static_cast<char*>(bytes.data()));
+  });
+  return absl::OkStatus();
 }
 
 void NcclCommunicator::Init(const ncclUniqueId& id) {
@@ -116,7 +122,7 @@ void NcclCommunicator::Greet(Stream& stream, char* bytes) {
 }
 
 NcclCommunicator::~NcclCommunicator() {
-  if (comm_ == nullptr) return;  // it could not be made
+  if (comm_ == nullptr) return;
   probe_.reset();
   lanes_->OnThread([&] {
     const ncclResult_t result = ncclCommDestroy(comm_);
@@ -126,9 +132,9 @@ NcclCommunicator::~NcclCommunicator() {
 }
 
 absl::StatusOr<std::unique_ptr<Communicator>> NcclCommunicator::DoSplit(
-    absl::Span<const int> members, absl::string_view name) {
+    absl::Span<const int> members, absl::string_view name, Carries carries) {
   COG_ASSIGN_OR_RETURN(std::unique_ptr<Communicator> host,
-                       host_->Split(members, name));
+                       host_->Split(members, name, carries));
   return Create(std::move(host), device_);
 }
 

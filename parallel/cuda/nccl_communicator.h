@@ -30,8 +30,8 @@ namespace cogdist {
 class NcclCommunicator : public Communicator {
  public:
   // Collective over the ranks of `host`, each with a GPU of its own; a group of
-  // one needs no NCCL and stays what it is. The device outlives it. An error of
-  // NCCL's on one rank ends it, since the others wait for it within NCCL.
+  // one, or for control alone, needs no NCCL. The device outlives it. An error
+  // of NCCL's on one rank ends it, since the others wait for it within NCCL.
   static absl::StatusOr<std::unique_ptr<Communicator>> Create(
       std::unique_ptr<Communicator> host, Device& device);
   // Waits for the other ranks: those of several groups destroy these in one
@@ -40,6 +40,7 @@ class NcclCommunicator : public Communicator {
 
   int rank() const override { return host_->rank(); }
   int size() const override { return host_->size(); }
+  Carries carries() const override { return host_->carries(); }
   // Tensors count as a ring sends them, whatever way NCCL takes.
   Traffic traffic() const override;
   Overlap overlap() const override { return NcclOverlap(); }
@@ -51,17 +52,19 @@ class NcclCommunicator : public Communicator {
   // A call for the part of `owner`.
   using PartCall = ncclResult_t(char* data, int64_t count, int owner);
 
-  NcclCommunicator(std::unique_ptr<Communicator> host, Device& device,
-                   std::unique_ptr<NcclLanes> lanes)
-      : host_(std::move(host)), device_(device), lanes_(std::move(lanes)) {}
+  NcclCommunicator(std::unique_ptr<Communicator> host, Device& device)
+      : host_(std::move(host)), device_(device) {}
 
+  // Makes what tensors need. Collective.
+  absl::Status Connect();
   // Makes `comm_`.
   void Init(const ncclUniqueId& id);
   // Connects this rank to the next one and to the one before.
   void Greet(Stream& stream, char* bytes);
 
   absl::StatusOr<std::unique_ptr<Communicator>> DoSplit(
-      absl::Span<const int> members, absl::string_view name) override;
+      absl::Span<const int> members, absl::string_view name,
+      Carries carries) override;
   void DoAllReduce(Stream& stream, const TensorView& x, Reduction op,
                    SumOrder order) override;
   void DoReduceScatter(Stream& stream, const TensorView& x,
@@ -94,7 +97,7 @@ class NcclCommunicator : public Communicator {
 
   std::unique_ptr<Communicator> host_;
   Device& device_;
-  const std::unique_ptr<NcclLanes> lanes_;
+  std::unique_ptr<NcclLanes> lanes_;  // null for control alone, as comm_
   ncclComm_t comm_ = nullptr;
   std::optional<FailureProbe> probe_;  // while there is comm_
   int64_t data_bytes_ = 0;

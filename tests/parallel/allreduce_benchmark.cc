@@ -46,7 +46,7 @@ class Product {
 
 // One all-reduce of `x`, waited for.
 void AllReduceAlone(const TensorView& x, SumOrder order = SumOrder::kRing) {
-  context->groups.world->AllReduceSum(*context->streams.replicas, x, order);
+  context->groups.replicas->AllReduceSum(*context->streams.replicas, x, order);
   context->streams.replicas->Synchronize();
 }
 
@@ -105,7 +105,7 @@ void BM_Overlapped(benchmark::State& state) {
     alone += MonotonicSeconds() - begin;
     context->groups.world->Barrier();
     begin = MonotonicSeconds();
-    context->groups.world->AllReduceSum(*context->streams.replicas, x);
+    context->groups.replicas->AllReduceSum(*context->streams.replicas, x);
     compute();
     const double computed = MonotonicSeconds();
     context->streams.replicas->Synchronize();

@@ -2,7 +2,6 @@
 
 #include "parallel/communicator.h"
 
-#include <numeric>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -44,9 +43,7 @@ TEST_P(CollectivesTest, Control) {
 
 TEST_P(CollectivesTest, ManyInFlight) {
   RunRanks(GetParam(), kTinyChunks, [](TestRank& self) {
-    std::vector<int> everyone(self.size);
-    std::iota(everyone.begin(), everyone.end(), 0);
-    const auto second = self.world->Split(everyone);
+    const auto second = self.world->Duplicate("second");
     ASSERT_TRUE(second.ok());
     CheckManyInFlight(*self.world, **second, *self.compute,
                       *self.communication);
@@ -118,6 +115,36 @@ TEST(SingleCommunicatorTest, DoesNothing) {
   CheckCollectives<float>(alone, *stream, *stream);
   CheckControl(alone);
   EXPECT_EQ(stream->workspace_bytes(), 0);
+}
+
+TEST(HostCommunicatorTest, GroupsForControlAlone) {
+  RunRanks(3, [](TestRank& self) {
+    const auto control = self.world->Split({0, 1, 2}, "control",
+                                           Communicator::Carries::kControl);
+    ASSERT_TRUE(control.ok());
+    CheckControl(**control);
+    const auto duplicate = (*control)->Duplicate("tensors");
+    ASSERT_TRUE(duplicate.ok());
+    CheckCollectives<float>(**duplicate, *self.compute, *self.communication);
+  });
+}
+
+TEST(CommunicatorDeathTest, GroupsForControlAloneRefuseTensors) {
+  CpuDevice device;
+  const std::unique_ptr<Stream> stream = device.CreateStream();
+  ThreadHub hub(2);
+  HostCommunicator control(hub.Connect(0), device, MessageOptions(),
+                           LedgerGroup(), Communicator::Carries::kControl);
+  std::vector<float> floats(4);
+  const TensorView x = Flat(floats);
+  constexpr char kRefusal[] = "group for control operations alone";
+  EXPECT_DEATH(control.AllReduceSum(*stream, x), kRefusal);
+  EXPECT_DEATH(control.AllReduceMax(*stream, x), kRefusal);
+  EXPECT_DEATH(control.ReduceScatterSum(*stream, x), kRefusal);
+  EXPECT_DEATH(control.AllGather(*stream, x), kRefusal);
+  EXPECT_DEATH(control.Broadcast(*stream, x, 0), kRefusal);
+  EXPECT_DEATH(control.Send(*stream, x, 1), kRefusal);
+  EXPECT_DEATH(control.Recv(*stream, x, 1), kRefusal);
 }
 
 TEST(CommunicatorDeathTest, OwnBugs) {

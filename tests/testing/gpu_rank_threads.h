@@ -36,6 +36,7 @@ struct GpuRankParts {
 // `ledgers`, one for each rank, their operations are noted there. REQUIRES: as
 // many GPUs.
 inline void StartGpuRanks(const GpuBackend& gpus, int size,
+                          Communicator::Carries carries,
                           const std::function<void(GpuRankParts&)>& start,
                           absl::Span<Ledger* const> ledgers = {}) {
   ThreadHub hub(size);
@@ -49,7 +50,7 @@ inline void StartGpuRanks(const GpuBackend& gpus, int size,
     if (!ledgers.empty()) group = {ledgers[rank], "world", all};
     auto world = gpus.create_communicator(
         std::make_unique<HostCommunicator>(hub.Connect(rank), host,
-                                           MessageOptions(), group),
+                                           MessageOptions(), group, carries),
         *parts.device);
     COG_CHECK_OK(world.status());
     parts.world = *std::move(world);
@@ -85,7 +86,8 @@ inline void RunGpuRanks(const GpuBackend& gpus, int size,
     stream->Synchronize();
     parts.world->Barrier();
   };
-  StartGpuRanks(gpus, size, start, ledgers);
+  StartGpuRanks(gpus, size, Communicator::Carries::kTensorsAndControl, start,
+                ledgers);
 }
 
 // Likewise with all that a rank of a job is handed. Whoever is done leaves.
@@ -106,7 +108,7 @@ inline void RunGpuRankContexts(const GpuBackend& gpus, int size,
     if (!ledgers.empty()) context->ledger = ledgers[parts.rank];
     body(*context);
   };
-  StartGpuRanks(gpus, size, start, ledgers);
+  StartGpuRanks(gpus, size, Communicator::Carries::kControl, start, ledgers);
 }
 
 }  // namespace cogdist::testing

@@ -31,10 +31,10 @@ inline void LoadRandomBatch(const RunConfig& config, const RankContext& context,
   const int64_t sequences = SequencesPerPass(config);
   const int64_t seq = config.data().seq_len();
   const int64_t vocab = config.model().cogformer().vocab_size();
-  const Communicator& data = *context.groups.data;
-  const int64_t first =
-      data.rank() * config.batch().global_batch_size() / data.size() +
-      index * sequences;
+  const int64_t data_rank = context.mesh.Index(MeshAxis::kData, context.rank());
+  const int64_t first = data_rank * config.batch().global_batch_size() /
+                            context.mesh.size(MeshAxis::kData) +
+                        index * sequences;
   batch = {.shape = {sequences, seq}};
   for (int64_t i = 0; i < sequences; ++i) {
     const Rng rng(step, first + i);

@@ -63,7 +63,8 @@ inline void RunRankContexts(int size, const ParallelConfig& parallel,
       CurrentRankTag().rank = rank;
       auto device = std::make_unique<CpuDevice>();
       auto world = std::make_unique<HostCommunicator>(
-          hub.Connect(rank), *device, MessageOptions());
+          hub.Connect(rank), *device, MessageOptions(), LedgerGroup(),
+          Communicator::Carries::kControl);
       const auto mesh = Mesh::Create(size, parallel);
       COG_CHECK_OK(mesh.status());
       auto context =

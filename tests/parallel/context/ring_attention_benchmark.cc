@@ -60,11 +60,11 @@ struct Layer {
 
 // What one call's transfers take by themselves.
 void TransferAlone(const TensorView& x, const TensorView& y, int64_t blocks) {
-  Communicator& world = *context->groups.world;
-  const int size = world.size(), rank = world.rank();
+  Communicator& group = *context->groups.context;
+  const int size = group.size(), rank = group.rank();
   Stream& stream = *context->streams.context;
   for (int64_t i = 0; i < blocks; ++i) {
-    world.SendRecv(stream, x, (rank + 1) % size, y, (rank + size - 1) % size);
+    group.SendRecv(stream, x, (rank + 1) % size, y, (rank + size - 1) % size);
   }
   stream.Synchronize();
 }
@@ -86,7 +86,7 @@ void BM_RingAttention(benchmark::State& state) {
   const TensorView y = arena->Allocate(DType::kFloat32, {kv_elements});
   CpuStream& compute = AsCpuStream(*context->streams.compute);
   const ContextRing one = {.compute = compute, .arena = *arena};
-  const ContextRing ring = {.group = context->groups.world.get(),
+  const ContextRing ring = {.group = context->groups.context.get(),
                             .compute = compute,
                             .communication = context->streams.context.get(),
                             .arena = *arena};

@@ -33,6 +33,7 @@ using testing::GpuRank;
 using testing::GpuTensor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::RunGpuRankContexts;
 using testing::RunGpuRanks;
 using vgpu::Machine;
 
@@ -471,6 +472,21 @@ TEST(NcclCommunicatorTest, SplitsIntoReorderedGroups) {
     self.stream.Synchronize();
     (*group)->Barrier();
   });
+  EXPECT_THAT(machine.reports(), IsEmpty());
+}
+
+// Of three ranks that share sequences out: the world has none, nor have groups
+// of one.
+TEST(NcclCommunicatorTest, OnlyGroupsThatCarryTensorsHaveNcclsCommunicators) {
+  Machine machine({.devices = 3});
+  RunGpuRankContexts(
+      *CogdistGpuBackend(), 3, ParallelConfig(), [](RankContext& context) {
+        const Communicators& groups = context.groups;
+        EXPECT_EQ(groups.world->carries(), Communicator::Carries::kControl);
+        EXPECT_EQ(groups.replicas->size(), 3);
+        groups.world->Barrier();
+      });
+  EXPECT_EQ(machine.calls("ncclCommInitRank"), 3);
   EXPECT_THAT(machine.reports(), IsEmpty());
 }
 
