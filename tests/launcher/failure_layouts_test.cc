@@ -104,7 +104,8 @@ TEST_F(FailureLayoutsTest, ARankThatIsKilledIsNamed) {
       EXPECT_NE(job.exit_code, 0);
       EXPECT_LT(SecondsSinceStart(), kGrace);
       EXPECT_THAT(job.output, ContainsRegex(absl::StrFormat(
-                                  "step 3: rank %d \\(process [0-9]+ on .*\\) "
+                                  "rank [0-3], step [23]: rank %d "
+                                  "\\(process [0-9]+ on .*\\) "
                                   "is gone: step 3, .* of group ",
                                   rank)));
       ++rank;
