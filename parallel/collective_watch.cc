@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "runtime/check.h"
 #include "runtime/clock.h"
 
@@ -141,6 +143,9 @@ bool CollectiveWatch::TellOfTimeout() {
       LookAtRanks(ledger_, absl::Seconds(pause));
   if (WasStopped(start, pause)) return false;
   if (Overdue() != lane) return false;  // it has just ended
+  // If this rank's own thread hangs, the others wait for that. They see it as
+  // long as the rank has not told: it lets them.
+  if (!ranks[ledger_.rank()].responds) absl::SleepFor(absl::Seconds(pause));
   Tell(ReportTimeout(ledger_, ranks, lane, options_.timeout_seconds));
   return true;
 }
