@@ -53,8 +53,7 @@ class Bootstrap {
   int idle_cores() const { return idle_cores_; }
 
   // The communicator of all ranks, for control alone; one rank gets a
-  // SingleCommunicator.
-  // Collective. `device` outlives it.
+  // SingleCommunicator. Collective. `device` outlives it.
   absl::StatusOr<std::unique_ptr<Communicator>> CreateWorld(Device& device);
 
   // What the ranks of this node know of each other; null for a lone rank.

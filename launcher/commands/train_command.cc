@@ -91,7 +91,7 @@ bool WillResume(const TrainingRunOptions& run) {
 
 // What this rank can see for itself.
 absl::Status CheckAlone(const TrainOptions& options, const Placement& placement,
-                        DeviceType device) {
+                        const Device& device) {
   const TrainingRunOptions& run = options.run;
   if (run.fault.rank().value_or(0) >= placement.world_size) {
     return absl::InvalidArgumentError(
@@ -101,26 +101,25 @@ absl::Status CheckAlone(const TrainOptions& options, const Placement& placement,
   const int64_t ranks =
       options.planned_ranks > 0 ? options.planned_ranks : placement.world_size;
   RunConfig config = run.config;
-  if (device == DeviceType::kCuda) config.set_device(CUDA);  // which AUTO found
+  // Which AUTO found.
+  if (device.type() == DeviceType::kCuda) config.set_device(CUDA);
   // Whoever goes on from a checkpoint does not need it any more.
   if (WillResume(run)) config.clear_init_from();
   COG_RETURN_IF_ERROR(ValidateConfig(
       config, {.world_size = ranks, .check_files = !options.dry_run}));
-  if (options.dry_run || run.resume.from != ResumeOptions::From::kNewest) {
-    return absl::OkStatus();
+  if (options.dry_run) return absl::OkStatus();
+  if (run.resume.from == ResumeOptions::From::kNewest) {
+    COG_RETURN_IF_ERROR(RunDirectory(run.config.run_dir()).CheckContinuable());
   }
-  return RunDirectory(run.config.run_dir()).CheckContinuable();
+  return CheckSharedMemory(run.config, Passes::kForwardAndBackward, device);
 }
 
 absl::Status Check(TrainOptions& options, const Placement& placement,
                    Communicator& world, const Device& device) {
   const absl::Status alone =
-      Agree(world, CheckAlone(options, placement, device.type()));
+      Agree(world, CheckAlone(options, placement, device));
   if (!alone.ok() || options.dry_run) return alone;
   TrainingRunOptions& run = options.run;
-  COG_RETURN_IF_ERROR(Agree(
-      world,
-      CheckSharedMemory(run.config, Passes::kForwardAndBackward, device)));
   COG_ASSIGN_OR_RETURN(
       run.resume_step,
       FindStepToResume(PosixFileSystem(), run.config, run.resume, world));

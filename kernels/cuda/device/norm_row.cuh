@@ -14,6 +14,7 @@ namespace cogdist::cuda {
 
 inline constexpr int kNormThreads = 256;
 inline constexpr int kNormScratch = kNormThreads / kWarp;  // floats, for sums
+static_assert(NormBackwardSharedBytes(0, 0) == kNormScratch * sizeof(float));
 
 // f(first column) for the columns of this thread.
 template <int kCount, typename F>
